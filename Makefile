@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+#
+# Weir: kernel, guest programs and the weir command.  `make help` lists the targets.
+# Each room adds its own part: host/host.mk, user/user.mk, bench/bench.mk, test/test.mk.
+
+ARCH	?= riscv64
+MODE	?= release
+BUILD	?= build
+PREFIX	?= /usr/local
+
+OUT	:= $(BUILD)/$(ARCH)-$(MODE)
+DEPS	:= $(BUILD)/deps
+GEN	:= $(BUILD)/include
+Q	:= $(if $(V),,@)
+say	= $(if $(V),,@printf '  %-7s %s\n' '$1' '$2')
+once	= $(eval $1 := $(shell $2))$($1)
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+.PHONY: all kernel run test test-unit oracle bench profile gdb lint fuzz clean install setup help
+
+all: kernel
+
+# What the build needs from outside is fetched once; make then starts over by itself.
+ifneq ($(filter-out clean help setup,$(or $(MAKECMDGOALS),all)),)
+include $(DEPS)/setup.mk
+endif
+
+$(DEPS)/setup.mk: tools/setup $(wildcard host/host.mk)
+	$Q DEPS=$(DEPS) tools/setup
+
+setup:
+	$Q DEPS=$(DEPS) tools/setup
+
+# --- kernel ---------------------------------------------------------------------------------
+
+CROSS	?= riscv64-linux-gnu-
+CC	:= $(CROSS)gcc
+HOSTCC	?= gcc
+CLANG	?= clang
+
+WARN	:= -Wall -Wextra -Werror -Wno-unused-parameter -Wimplicit-fallthrough
+KINC	= -I. -isystem lib/shim -isystem $(GEN) -isystem $(call once,GCC_INC,$(CC) -print-file-name=include)
+MACHINE.riscv64 := -mcmodel=medany -march=rv64imac_zicsr_zifencei -mabi=lp64
+MODE.release	:= -O2 -fomit-frame-pointer
+MODE.debug	:= -O1 -fno-omit-frame-pointer -DCO_DEBUG -DCHECKED
+KFLAGS	= -std=gnu11 -g -ffreestanding -nostdinc -fno-pic $(MACHINE.$(ARCH)) $(MODE.$(MODE)) \
+	  -fno-strict-aliasing -fno-common -fno-stack-protector -fno-asynchronous-unwind-tables \
+	  -ffile-prefix-map=$(CURDIR)=. $(WARN) -Wjump-misses-init $(KINC) $(EXTRA)
+
+ROOMS	:= arch/$(ARCH) lib core mem dev fs fs/* net proc sys kernel
+KSRC	:= $(filter-out %_test.c %_fuzz.c,$(wildcard $(ROOMS:%=%/*.c) arch/$(ARCH)/*.S))
+FDT	:= fdt fdt_ro fdt_addresses
+KOBJ	:= $(patsubst %,$(OUT)/%.o,$(basename $(KSRC))) $(FDT:%=$(OUT)/libfdt/%.o) $(OUT)/build_id.o
+WEIR_ELF := $(OUT)/weir.elf
+
+kernel: $(WEIR_ELF)
+
+$(WEIR_ELF): $(KOBJ) arch/$(ARCH)/kernel.ld
+	$(call say,LD,$@)
+	$Q $(CC) -nostdlib -static -no-pie -T arch/$(ARCH)/kernel.ld $(MACHINE.$(ARCH)) \
+		-Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
+		-Wl,-Map=$(OUT)/weir.map $(KOBJ) -o $@
+	$Q $(CROSS)objdump -d $@ >$(OUT)/weir.dis
+	$Q $(CROSS)nm -nS $@ >$(OUT)/weir.sym
+	$Q $(CROSS)size -A $@ >$(OUT)/weir.size
+
+$(OUT)/%.o: %.c $(GEN)/done $(OUT)/flags
+	$(call say,CC,$<)
+	$Q mkdir -p $(@D)
+	$Q $(CC) $(KFLAGS) -MMD -MP -c $< -o $@
+
+$(OUT)/%.o: %.S $(GEN)/done $(OUT)/flags
+	$(call say,AS,$<)
+	$Q mkdir -p $(@D)
+	$Q $(CC) $(KFLAGS) -D__ASSEMBLER__ -MMD -MP -c $< -o $@
+
+$(OUT)/libfdt/%.o: $(DEPS)/setup.mk $(GEN)/done $(OUT)/flags
+	$(call say,CC,libfdt/$*.c)
+	$Q mkdir -p $(@D)
+	$Q $(CC) $(KFLAGS) -w -MMD -MP -c $(DEPS)/libfdt/$*.c -o $@
+
+# Generated files are touched only when their text changes.
+write_if_changed = mkdir -p $(@D); cat >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+
+$(OUT)/build_id.c: FORCE
+	$Q printf 'const char build_id[] = "%s %s";\n' \
+		"$$(git describe --always --dirty 2>/dev/null || echo unknown)" $(MODE) | { $(write_if_changed); }
+
+$(OUT)/build_id.o: $(OUT)/build_id.c
+	$Q $(CC) $(KFLAGS) -c $< -o $@
+
+$(OUT)/flags: FORCE
+	$Q echo '$(CC) $(KFLAGS)' | { $(write_if_changed); }
+
+# Headers we take from the system: queues and trees, Linux's user interface, libfdt.
+$(GEN)/done: $(DEPS)/setup.mk
+	$Q mkdir -p $(GEN)/sys $(GEN)/bsd/sys
+	$Q for d in linux asm asm-generic; do ln -sfn /usr/riscv64-linux-gnu/include/$$d $(GEN)/$$d; done
+	$Q ln -sf /usr/riscv64-linux-gnu/include/sys/queue.h $(GEN)/sys/queue.h
+	$Q ln -sf /usr/include/bsd/sys/tree.h $(GEN)/bsd/sys/tree.h
+	$Q for h in fdt.h libfdt.h libfdt_env.h; do ln -sf $(abspath $(DEPS))/libfdt/$$h $(GEN)/$$h; done
+	$Q touch $@
+
+-include $(KOBJ:.o=.d)
+
+# --- unit tests and fuzzers: host programs ------------------------------------------------------
+# A line "// links: a.c b.c" near the top names the sources; "// sanitize: thread" asks for TSan too.
+
+HEADERS	= $(wildcard arch/*.h $(ROOMS:%=%/*.h))
+TESTS	:= $(wildcard lib/*_test.c core/*_test.c mem/*_test.c dev/*_test.c fs/*_test.c proc/*_test.c)
+TSAN	:= $(if $(TESTS),$(shell grep -l '^// sanitize: thread' $(TESTS)))
+FUZZERS	:= $(wildcard lib/*_fuzz.c core/*_fuzz.c mem/*_fuzz.c)
+links	= $(shell sed -n 's,^// links: *,,p' $1)
+UFLAGS	= -std=gnu11 -g -O1 -fno-omit-frame-pointer -fno-strict-aliasing $(WARN) -I. -DHOST_TEST -DCHECKED -pthread
+SAN	= -fsanitize=address,undefined -fno-sanitize-recover=all
+
+UNIT	:= $(TESTS:%.c=$(BUILD)/unit/%) $(TSAN:%.c=$(BUILD)/unit/%-tsan)
+FUZZ	:= $(FUZZERS:%.c=$(BUILD)/unit/%)
+
+# $1 source, $2 suffix of the program, $3 flags, $4 libraries
+define host_program
+$(BUILD)/unit/$(1:.c=)$2: $1 $(call links,$1) $(HEADERS) | $(DEPS)/setup.mk
+	$$(call say,HOSTCC,$(1:.c=)$2)
+	$$Q mkdir -p $$(@D)
+	$$Q $(CLANG) $$(UFLAGS) $3 $1 $(call links,$1) $4 -o $$@
+endef
+$(foreach t,$(TESTS),$(eval $(call host_program,$t,,$$(SAN),-lcmocka)))
+$(foreach t,$(TSAN),$(eval $(call host_program,$t,-tsan,-fsanitize=thread,-lcmocka)))
+$(foreach t,$(FUZZERS),$(eval $(call host_program,$t,,$$(SAN) -fsanitize=fuzzer,)))
+
+test-unit: $(UNIT)
+	$Q tools/unit $(UNIT)
+
+test-fuzz: $(FUZZ)
+	$Q tools/fuzz $(BUILD)/fuzz $(or $(SECONDS),5) $(FUZZ)
+
+fuzz:
+	$Q $(MAKE) test-fuzz SECONDS=$(or $(SECONDS),300)
+
+# --- the other rooms ----------------------------------------------------------------------------
+
+-include host/host.mk user/user.mk bench/bench.mk test/test.mk
+
+# --- working with it ----------------------------------------------------------------------------
+
+run: all
+	./weir batch demo/demo.jobs
+
+gdb: all
+	$Q tools/gdb $(WEIR_ELF) $(RUN)
+
+clean:
+	rm -rf $(BUILD) weir
+
+install: all
+	install -D weir $(DESTDIR)$(PREFIX)/bin/weir
+	install -D -m 644 $(WEIR_ELF) $(DESTDIR)$(PREFIX)/lib/weir/$(ARCH)-$(MODE)/weir.elf
+
+help:
+	@echo 'make              kernel, guest programs, ./weir     MODE=release|debug ARCH=riscv64 V=1'
+	@echo 'make run          the demonstration batch'
+	@echo 'make test         everything that proves it works'
+	@echo 'make test-unit    unit tests on the host'
+	@echo 'make oracle       the same commands under Linux and Weir, compared'
+	@echo 'make bench        guest instructions, Weir and Linux  LINES="null read1"'
+	@echo 'make profile      where the instructions of a line go LINE=null'
+	@echo 'make lint fuzz gdb clean setup    make install PREFIX=/usr/local'
+
+FORCE:
+.PHONY: FORCE test-fuzz
