@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * arch.h: the whole contract with a machine.  Everything the kernel wants from the processor
+ * and the board's firmware is here, one sentence each; what a machine calls upwards is at the
+ * end.  arch/<machine>/machine.h, found by -Iarch/<machine>, has the types and the functions
+ * that must be inline:
+ *
+ *	struct context		a program's registers, and how the kernel gets back in
+ *	struct mmu		a program's page table
+ *	pte_t			one entry of it
+ *	USER_TOP		first address no program has
+ *	arch_cpu()		the hart's struct cpu, from a register
+ *	arch_relax()		a hint in a spinning loop
+ *	arch_ticks(), arch_instret()	clock and instructions retired, raw
+ *	arch_irq_on/off/enabled()	interrupts of this hart
+ *	phys_to_virt(), virt_to_phys()	the kernel's map of all memory
+ *	pte_*()			make and read entries
+ *	ctx_*()			read and change a context
+ */
+#pragma once
+#include "lib/base.h"
+
+struct cpu;
+struct context;
+struct mmu;
+
+#include "machine.h"
+
+/* --- hart and board ------------------------------------------------------------------------ */
+
+void arch_cpu_init(struct cpu *c);		/* make @c this hart's; traps go to the kernel */
+void arch_wait(void);				/* interrupts off: sleep until one is pending, take it */
+u64 arch_ticks_hz(void);			/* rate of arch_ticks() */
+void arch_ticks_set_hz(u64 hz);			/* from the device tree */
+void arch_timer_set(u64 tick);			/* timer interrupt when arch_ticks() reaches @tick */
+void arch_putc(char c);				/* the firmware's console, for the first words */
+void arch_power_off(u32 status) __attribute__((noreturn));	/* without a driver: by firmware */
+long arch_start_hart(u32 hart, struct cpu *c);	/* bring up another hart; -errno */
+void arch_send_ipi(struct cpu *c);
+void arch_fence_instructions(void);		/* code was written: on this hart */
+bool arch_random(u64 *out);			/* the processor's own entropy, if it has any */
+
+/* --- address spaces --------------------------------------------------------------------------- */
+
+long arch_mmu_init(struct mmu *m);		/* empty user half, kernel half shared; -ENOMEM */
+void arch_mmu_destroy(struct mmu *m);		/* frees the tables; entries must be gone already */
+void arch_mmu_activate(struct mmu *m);		/* use it on this hart (NULL: kernel only) */
+
+/* The entry of @va in the last-level table, or NULL if there is no table: -ENOMEM is NULL too
+ * when @create.  Entries of one table are consecutive up to the next multiple of PT_SPAN. */
+pte_t *arch_pte(struct mmu *m, uaddr_t va, bool create);
+u64 arch_mmu_tables(const struct mmu *m);	/* bytes in page tables */
+
+void arch_tlb_page(uaddr_t va);			/* forget @va in the active space, this hart */
+void arch_tlb_all(void);
+
+/* Map [pa, pa + size) at kernel address @va, @flags of enum kmap; during boot and for stacks. */
+enum kmap { KMAP_R = 1, KMAP_W = 2, KMAP_X = 4, KMAP_DEVICE = 8 };
+long arch_kmap(uintptr_t va, paddr_t pa, size_t size, u32 flags);
+
+/* --- a program's memory -------------------------------------------------------------------------- */
+
+/* Copy; the result is the number of bytes NOT copied: the fault is at that distance from the
+ * end.  The caller has checked the range against USER_TOP.  Spin locks may be held. */
+size_t arch_copy_in(void *dst, uaddr_t src, size_t n);
+size_t arch_copy_out(uaddr_t dst, const void *src, size_t n);
+size_t arch_clear_out(uaddr_t dst, size_t n);
+/* Length of the string copied without its NUL, @max if there is none in @max bytes, or
+ * -EFAULT with *@done bytes copied. */
+long arch_string_in(char *dst, uaddr_t src, size_t max, size_t *done);
+/* Atomic operations on a program's aligned words, for futexes: 0 or -EFAULT. */
+long arch_load32(u32 *out, uaddr_t src);
+long arch_cas32(u32 *old, uaddr_t at, u32 expect, u32 new);
+
+/* --- programs ------------------------------------------------------------------------------------- */
+
+enum cause {			/* why a program stopped running */
+	CAUSE_SYSCALL,		/* a call the fast path left: not begun, or begun and PENDING */
+	CAUSE_FAULT,		/* memory: trap_address(), trap_access() */
+	CAUSE_ILLEGAL,		/* illegal or privileged instruction */
+	CAUSE_BREAKPOINT,
+	CAUSE_MISALIGNED,	/* load, store or jump */
+	CAUSE_ACCESS,		/* a physical address nobody answers */
+	CAUSE_INTERRUPT,	/* handled; look whether to yield */
+};
+enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
+
+/* Run the program of @ctx on this hart until it traps: to the caller a function that returns a
+ * cause.  System calls for which arch_syscall() says so are served without returning. */
+enum cause arch_user_enter(struct context *ctx);
+
+/* Fresh registers: everything zero but program counter, stack pointer and status. */
+void ctx_init(struct context *ctx, uaddr_t pc, uaddr_t sp);
+/* Floating-point registers of a sleeping program are in its context after this. */
+void ctx_save_fp(struct context *ctx);
+void ctx_copy(struct context *to, struct context *from);	/* fork */
+void ctx_dump(const struct context *ctx);			/* through log_raw() */
+
+/* Write a signal frame below @sp (already chosen: program's or alternate stack) and make @ctx
+ * run @handler(signo, info, frame); @restorer is where the handler returns to. -EFAULT if the
+ * stack is not there: commit *@fault and try again. */
+struct signal_frame_args {
+	uaddr_t sp, handler, restorer;
+	const void *siginfo;		/* 128 bytes */
+	u64 mask;
+	uaddr_t altstack_sp; u64 altstack_size; u32 altstack_flags;
+};
+long arch_signal_push(struct context *ctx, const struct signal_frame_args *a, uaddr_t *fault);
+/* Undo it from sp: registers come back, *@mask is the saved mask. -EFAULT likewise. */
+long arch_signal_pop(struct context *ctx, u64 *mask, uaddr_t *altsp, uaddr_t *fault);
+
+/* --- what machines call upwards -------------------------------------------------------------------- */
+
+/* A system call arrived; called with interrupts off, on the hart's kernel stack.  True: done,
+ * result stored, resume the program.  False: arch_user_enter() returns CAUSE_SYSCALL. */
+bool kernel_syscall(struct context *ctx);
+void kernel_timer_irq(void);			/* flags only */
+void kernel_external_irq(void);			/* the interrupt controller's driver */
+void kernel_ipi(void);
+/* First C function of the boot hart: high half, stack, early console; @dtb is mapped. */
+void kernel_main(u32 hart, const void *dtb) __attribute__((noreturn));
+void kernel_hart_main(struct cpu *c) __attribute__((noreturn));	/* other harts */

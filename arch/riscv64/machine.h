@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * machine.h (riscv64): types and inline functions of the contract in arch/arch.h.
+ *
+ * tp is the hart's struct cpu while the kernel runs.  sscratch is the running program's context
+ * while a program runs, and zero while the kernel runs: the trap entry tests it, nothing else.
+ *
+ * Kernel addresses (Sv39):
+ *	ffffffc0'00000000	all physical memory and devices, PHYSMAP
+ *	fffffff0'00000000	kernel stacks with guard pages, KSTACKS
+ *	ffffffff'80000000	the kernel image, KIMAGE
+ */
+#pragma once
+#include "lib/base.h"
+
+#define PHYSMAP		0xffffffc000000000ul
+#define PHYSMAP_SIZE	(128ul << 30)
+#define KSTACKS		0xfffffff000000000ul
+#define KIMAGE		0xffffffff80000000ul
+#define USER_TOP	(1ul << 38)
+#define PT_SPAN		(512ul << PAGE_SHIFT)	/* bytes one last-level table maps */
+
+enum { REG_RA = 1, REG_SP = 2, REG_GP = 3, REG_TP = 4, REG_A0 = 10, REG_A7 = 17 };
+
+/* A program's registers.  x[0] is free in the machine, so the program counter lives there.
+ * trap.S knows the offsets; machine.h asserts them. */
+struct context {
+	u64	x[32];			/* x[0]: pc */
+	u64	status;			/* sstatus as the program runs with */
+	u64	cause, value;		/* scause, stval of the last trap */
+	u64	kernel_sp;		/* to come back: the hart's kernel stack, below the run loop */
+	void	*kernel_tp;		/* and its struct cpu */
+	u64	entered;		/* arch_ticks() at the last trap */
+	u64	kernel_ticks;		/* sum of time spent in the fast path */
+	u64	fcsr;
+	u64	f[32];
+};
+
+enum {	/* sstatus */
+	SSTATUS_SIE = 1 << 1, SSTATUS_SPIE = 1 << 5, SSTATUS_SPP = 1 << 8,
+	SSTATUS_FS = 3 << 13, SSTATUS_FS_INITIAL = 1 << 13, SSTATUS_FS_CLEAN = 2 << 13,
+	SSTATUS_FS_DIRTY = 3 << 13, SSTATUS_SUM = 1 << 18,
+};
+
+#define csr_read(name)		({ u64 v_; asm volatile("csrr %0, " #name : "=r"(v_)); v_; })
+#define csr_write(name, v)	asm volatile("csrw " #name ", %0" :: "rK"(v) : "memory")
+#define csr_set(name, v)	asm volatile("csrs " #name ", %0" :: "rK"(v) : "memory")
+#define csr_clear(name, v)	asm volatile("csrc " #name ", %0" :: "rK"(v) : "memory")
+
+static inline struct cpu *arch_cpu(void)
+{
+	struct cpu *c;
+	asm volatile("mv %0, tp" : "=r"(c));
+	return c;
+}
+
+static inline void arch_relax(void) { asm volatile(".insn i 0x0f, 0, x0, x0, 0x010"); }	/* pause */
+static inline u64 arch_ticks(void) { return csr_read(time); }
+static inline u64 arch_instret(void) { return csr_read(instret); }
+static inline void arch_irq_on(void) { csr_set(sstatus, SSTATUS_SIE); }
+static inline void arch_irq_off(void) { csr_clear(sstatus, SSTATUS_SIE); }
+static inline bool arch_irq_enabled(void) { return csr_read(sstatus) & SSTATUS_SIE; }
+
+static inline void *phys_to_virt(paddr_t pa) { return (void *)(pa + PHYSMAP); }
+extern u64 kimage_offset;			/* KIMAGE - where it was loaded */
+static inline paddr_t virt_to_phys(const void *va)
+{
+	u64 v = (u64)va;
+	return v >= KIMAGE ? v - kimage_offset : v - PHYSMAP;
+}
+
+/* --- page table entries --------------------------------------------------------------------- */
+
+typedef u64 pte_t;
+enum {
+	PTE_V = 1, PTE_R = 2, PTE_W = 4, PTE_X = 8, PTE_U = 16, PTE_G = 32, PTE_A = 64, PTE_D = 128,
+	PTE_COW = 256,		/* software: shared frame, copy before the first write */
+	PTE_SHARED = 512,	/* software: belongs to a shared mapping */
+};
+
+static inline bool pte_present(pte_t e) { return e & PTE_V; }
+static inline paddr_t pte_phys(pte_t e) { return (e >> 10 & ((1ul << 44) - 1)) << PAGE_SHIFT; }
+static inline bool pte_writable(pte_t e) { return e & PTE_W; }
+static inline bool pte_cow(pte_t e) { return e & PTE_COW; }
+static inline bool pte_dirty(pte_t e) { return e & PTE_D; }
+static inline bool pte_executable(pte_t e) { return e & PTE_X; }
+
+/* A program's page; accessed and dirty are set in advance, so no hart ever faults for them.
+ * On RISC-V write implies read. */
+static inline pte_t pte_make(paddr_t pa, bool read, bool write, bool exec)
+{
+	return pa >> PAGE_SHIFT << 10 | PTE_V | PTE_U | PTE_A | (read || write ? PTE_R : 0) |
+	       (write ? PTE_W | PTE_D : 0) | (exec ? PTE_X : 0);
+}
+static inline pte_t pte_mark_cow(pte_t e) { return (e & ~(u64)(PTE_W | PTE_D)) | PTE_COW; }
+
+struct mmu {
+	pte_t	*root;
+	u64	satp;
+	u64	tables;			/* pages in tables, the root included */
+};
+
+/* --- contexts ----------------------------------------------------------------------------------- */
+
+static inline u64 *ctx_args(struct context *c) { return &c->x[REG_A0]; }	/* six of them */
+static inline u64 ctx_number(const struct context *c) { return c->x[REG_A7]; }
+static inline void ctx_set_result(struct context *c, long r) { c->x[REG_A0] = r; }
+static inline u64 ctx_pc(const struct context *c) { return c->x[0]; }
+static inline void ctx_set_pc(struct context *c, u64 pc) { c->x[0] = pc; }
+static inline u64 ctx_sp(const struct context *c) { return c->x[REG_SP]; }
+static inline void ctx_set_sp(struct context *c, u64 sp) { c->x[REG_SP] = sp; }
+static inline void ctx_set_tls(struct context *c, u64 tls) { c->x[REG_TP] = tls; }
+/* The call is over, its result stored: go on behind the trap instruction. */
+static inline void ctx_skip_trap(struct context *c) { c->x[0] += 4; }
+static inline u64 ctx_fault_address(const struct context *c) { return c->value; }
+enum access;
+u32 ctx_fault_access(const struct context *c);	/* enum access */

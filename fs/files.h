@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * files.h: open files and descriptor tables.
+ *
+ * struct file is one open file description (counted; descriptors and system calls under way hold
+ * references).  struct files is a table of descriptors, shared by threads (CLONE_FILES).
+ * struct fs_context is what path names start from (CLONE_FS).
+ */
+#pragma once
+#include <stdatomic.h>
+#include "core/wait.h"
+#include "mem/user.h"
+
+struct inode;
+struct dentry;
+struct file;
+
+struct poller;				/* who waits in poll/select: fs/poll.h */
+
+struct file_ops {
+	/* Move bytes at *@pos and advance it (streams ignore it).  Result: bytes moved, 0 end of file,
+	 * -errno, PENDING.  -EFAULT with u->fault set: commit the page and call again (uio_retry). */
+	async long	(*read)(struct co *co, struct file *f, struct uio *u, u64 *pos);
+	async long	(*write)(struct co *co, struct file *f, struct uio *u, u64 *pos);
+	long		(*seek)(struct file *f, s64 offset, u32 whence);	/* NULL: -ESPIPE */
+	async long	(*ioctl)(struct co *co, struct file *f, u32 request, u64 arg);	/* NULL: -ENOTTY */
+	/* Ready events (POLLIN...) now; with @p also register to be woken at changes. */
+	u32		(*poll)(struct file *f, struct poller *p);
+	async long	(*readdir)(struct co *co, struct file *f, struct uio *u);	/* linux_dirent64 */
+	/* The pages of a mapping, or -ENODEV. */
+	long		(*map)(struct file *f, struct pageset **set, u32 rights, bool shared);
+	async long	(*sync)(struct co *co, struct file *f);
+	long		(*truncate)(struct file *f, u64 size);
+	void		(*release)(struct file *f);		/* last reference is gone */
+};
+
+struct file {
+	_Atomic u32		refs;
+	u32			flags;		/* O_ACCMODE, O_APPEND, O_NONBLOCK, ... */
+	const struct file_ops	*ops;
+	struct inode		*inode;		/* counted; NULL for anonymous files */
+	struct dentry		*dentry;	/* counted; name it was opened by, may be NULL */
+	u64			pos;
+	void			*data;		/* of the implementation */
+};
+
+struct file *file_create(const struct file_ops *ops, u32 flags, void *data);	/* NULL: no memory */
+static inline struct file *file_get(struct file *f) { atomic_fetch_add(&f->refs, 1); return f; }
+void file_put(struct file *f);			/* NULL is fine */
+/* Absolute path into @buf: length or -ENAMETOOLONG; "pipe:[7]" for anonymous files. */
+long file_path(struct file *f, char *buf, size_t size);
+
+enum { FD_MAX = 4096 };
+struct files;
+struct files *files_create(void);
+struct files *files_copy(struct files *from);	/* fork; NULL: no memory */
+struct files *files_get(struct files *t);
+void files_put(struct files *t);		/* the last one closes all */
+void files_exec(struct files *t);		/* close those with close-on-exec */
+struct file *fd_get(struct files *t, u64 fd);	/* counted, or NULL (EBADF) */
+long fd_install(struct files *t, struct file *f, u32 from, bool cloexec);	/* takes the reference; fd or -EMFILE (then dropped) */
+long fd_install_at(struct files *t, struct file *f, u32 fd, bool cloexec);	/* dup2: replaces */
+long fd_close(struct files *t, u64 fd);
+void files_set_limit(struct files *t, u32 n);	/* RLIMIT_NOFILE */
+
+struct fs_context {
+	_Atomic u32	refs;
+	spinlock_t	lock;
+	struct dentry	*root, *cwd;		/* counted */
+	u32		umask;
+	u32		fsuid, fsgid;		/* for permission checks and new files */
+};
+struct fs_context *fs_context_create(void);	/* root and cwd: "/", umask 022 */
+struct fs_context *fs_context_copy(struct fs_context *from);
+struct fs_context *fs_context_get(struct fs_context *c);
+void fs_context_put(struct fs_context *c);
+long fs_context_chdir(struct fs_context *c, const char *path);
+
+/* Open for the kernel itself (exec, the batch runner): @path is kernel memory.  Starts over. */
+async long file_open(struct fs_context *c, struct dentry *at, const char *path, u32 flags, u32 mode,
+		     struct file **out);
+/* Read from a file into kernel memory at @pos: bytes (short only at the end) or -errno. */
+async long file_read_kernel(struct co *co, struct file *f, void *buf, u64 n, u64 pos);
+u64 file_size(struct file *f);
+/* May @c execute it?  0, -EACCES; -EISDIR is EACCES too. */
+long file_may_exec(struct fs_context *c, struct file *f);
+
+/* --- the root file system (boot) --------------------------------------------------------------------- */
+long fs_init(void);				/* empty root, devfs on /dev, procfs on /proc */
+/* Unpack a newc archive into the root; file pages that are aligned stay where they are. */
+long fs_unpack_initrd(paddr_t start, size_t size);
+/* Whole content of a file, heap, NUL-terminated; NULL if absent.  And remove it. */
+char *fs_take_file(const char *path, size_t *size);
+u64 fs_memory_pages(void);			/* pages in tmpfs files */

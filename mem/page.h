@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * page.h: page frames.  Every frame of memory has a struct page; a frame is owned by whoever
+ * holds references to it, and returns to the buddy allocator with the last one.
+ */
+#pragma once
+#include <stdatomic.h>
+#include "arch/arch.h"
+#include "lib/base.h"
+
+struct charge;
+struct page {			/* 8 bytes, for they are many */
+	_Atomic u32	refs;	/* 0: free */
+	u16		owner;	/* charge number + 1 the frame is counted against; 0: nobody */
+	u8		order;	/* of the block it is the first page of */
+	u8		flags;	/* PAGE_* */
+};
+enum { PAGE_FREE = 1, PAGE_RESERVED = 2, PAGE_SLAB = 4, PAGE_ZERO = 8 /* the shared zero page */ };
+
+void page_init_range(paddr_t base, size_t size);	/* once, all of memory: nothing is free yet */
+void page_free_range(paddr_t base, size_t size);	/* boot: hand a range to the allocator */
+
+/* 2^order frames with one reference, or NULL.  Not cleared unless page_alloc_zero(). */
+struct page *page_alloc(u32 order);
+struct page *page_alloc_zero(void);
+void page_free(struct page *p);			/* drop the last reference by force (order kept) */
+static inline void page_get(struct page *p)
+{
+	atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
+}
+void page_put(struct page *p);
+static inline u32 page_refs(struct page *p)
+{
+	return atomic_load_explicit(&p->refs, memory_order_acquire);
+}
+
+extern struct page *pages;		/* pages[n] is the frame at page_base + n * PAGE_SIZE */
+extern paddr_t page_base;
+static inline paddr_t page_phys(const struct page *p)
+{
+	return page_base + ((u64)(p - pages) << PAGE_SHIFT);
+}
+static inline struct page *phys_page(paddr_t pa) { return pages + ((pa - page_base) >> PAGE_SHIFT); }
+static inline void *page_virt(const struct page *p) { return phys_to_virt(page_phys(p)); }
+static inline struct page *virt_page(const void *v) { return phys_page(virt_to_phys(v)); }
+
+extern struct page *zero_page;		/* always full of zeros, never written */
+u64 page_free_count(void);		/* frames free now */
+u64 page_total_count(void);		/* frames that were ever free */
+
+/* --- charging: who has how much ------------------------------------------------------------ */
+
+/* A batch job's (or the kernel's) account of frames.  page_charge() fails when it would pass the
+ * limit: that is the job's out-of-memory. */
+struct charge {
+	_Atomic s64	used;		/* frames */
+	s64		limit;		/* frames; 0: none */
+	_Atomic s64	peak;
+	_Atomic u32	failed;		/* a request was refused */
+	u16		number;
+};
+long charge_open(struct charge *c, u64 limit_bytes);	/* -ENOMEM: too many */
+void charge_close(struct charge *c);		/* frames still owned become the kernel's */
+/* Allocate one frame against @c (NULL: the kernel).  NULL if memory or the limit is used up. */
+struct page *page_alloc_for(struct charge *c, bool zero);
+bool charge_try(struct charge *c, u64 frames);	/* page tables, kernel objects */
+void charge_back(struct charge *c, u64 frames);

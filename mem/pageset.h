@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * pageset.h: the pages of one object (a file, a shared mapping), by index.  A radix tree of frames;
+ * what is not there reads as zeros.  Owned by the object it is embedded in; p->lock guards the tree.
+ * Mapped by areas (mem/vm.h) and read and written by files.
+ */
+#pragma once
+#include "core/spin.h"
+#include "mem/page.h"
+
+struct pageset {
+	spinlock_t	lock;
+	u32		height;		/* levels; 0: at most index 0, root is the page */
+	void		*root;
+	u64		count;		/* pages present */
+	struct charge	*charge;	/* who pays for new pages; may be NULL */
+	const struct pageset_ops *ops;	/* NULL: memory only (tmpfs) */
+	_Atomic u32	*owner_refs;	/* references of the object (an inode); mappings hold one */
+	void		(*owner_put)(struct pageset *ps);	/* drop one */
+};
+void pageset_init(struct pageset *ps, struct charge *c);
+struct page *pageset_find(struct pageset *ps, u64 index);	/* no new reference; NULL: hole */
+/* Find with a new reference; creates a zeroed page for a hole if @create.  NULL: hole / no memory. */
+struct page *pageset_get(struct pageset *ps, u64 index, bool create);
+long pageset_insert(struct pageset *ps, u64 index, struct page *p);	/* takes the reference; -ENOMEM, -EEXIST */
+void pageset_truncate(struct pageset *ps, u64 from);	/* drop pages with index >= from */
+void pageset_remove(struct pageset *ps, u64 first, u64 end);	/* punch a hole */
+u64 pageset_next(struct pageset *ps, u64 index);	/* first present index >= index, or UINT64_MAX */

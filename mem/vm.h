@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vm.h: a program's address space: areas with rights, committed page by page when touched.
+ * Shared by the threads of a process and counted.  vm->lock guards areas and page table; it is a
+ * spin lock: nothing here waits but vm_fault() on pages that must be read (later).
+ */
+#pragma once
+#include <bsd/sys/tree.h>
+#include "arch/arch.h"
+#include "core/co.h"
+#include "mem/page.h"
+#include "mem/pageset.h"
+
+enum {	/* area.flags; the rights equal PROT_* of the Linux ABI */
+	VM_READ = 1, VM_WRITE = 2, VM_EXEC = 4,
+	VM_SHARED = 8,		/* writes go to the pageset; kept by fork */
+	VM_STACK = 16,		/* grows down, down to its limit */
+	VM_NORESERVE = 32, VM_DONTFORK = 64, VM_LOCKED = 128,
+	VM_HEAP = 256,		/* brk */
+	VM_VDSO = 512,
+};
+
+struct area {				/* [start, end) */
+	RB_ENTRY(area)	node;
+	uaddr_t		start, end;
+	u32		flags;
+	struct pageset	*set;		/* backing, counted; NULL: zeros */
+	u64		offset;		/* of start in the set, in pages */
+	const char	*name;		/* for maps: "[stack]"; NULL: the file's or none */
+	void		*file;		/* struct file of a mapping, for /proc/PID/maps (fs/'s reference) */
+};
+
+struct vm {
+	spinlock_t	lock;
+	_Atomic u32	refs;
+	struct mmu	mmu;
+	RB_HEAD(areas, area) areas;
+	struct charge	*charge;
+	uaddr_t		brk_start, brk;
+	uaddr_t		mmap_top;	/* mappings are placed below, downwards */
+	uaddr_t		stack_top;
+	u64		stack_limit;	/* bytes the stack may grow to */
+	uaddr_t		arg_start, arg_end, env_start, env_end;	/* /proc/PID/cmdline, environ */
+	u64		mapped;		/* bytes in areas */
+	u64		resident;	/* frames in the page table */
+	u64		peak_resident;
+	u64		limit;		/* RLIMIT_AS, bytes */
+	_Atomic u64	faults;
+};
+
+struct vm *vm_create(struct charge *c);
+static inline struct vm *vm_get(struct vm *v) { atomic_fetch_add(&v->refs, 1); return v; }
+void vm_put(struct vm *v);			/* the last one unmaps everything */
+struct vm *vm_fork(struct vm *from);		/* copy-on-write copy; NULL: no memory */
+void vm_activate(struct vm *v);			/* this hart runs programs in it; NULL: none */
+
+/* Place [*addr, +len): at *addr with @fixed (replacing what is there, or -EEXIST with @noreplace),
+ * else near it as a hint or anywhere.  @set (may be NULL) is counted up here via owner_refs.
+ * 0, -EINVAL, -ENOMEM, -EEXIST. */
+enum { MAP_AT = 1, MAP_KEEP = 2 };		/* fixed; fixed-noreplace */
+long vm_map(struct vm *v, uaddr_t *addr, u64 len, u32 flags, u32 how,
+	    struct pageset *set, u64 offset, const char *name, void *file);
+long vm_unmap(struct vm *v, uaddr_t addr, u64 len);
+long vm_protect(struct vm *v, uaddr_t addr, u64 len, u32 rights);
+long vm_brk(struct vm *v, uaddr_t to);		/* returns the new (or unchanged) break */
+long vm_discard(struct vm *v, uaddr_t addr, u64 len);	/* MADV_DONTNEED */
+long vm_remap(struct vm *v, uaddr_t old, u64 old_len, u64 new_len, bool may_move, uaddr_t fixed_to);
+struct area *vm_find(struct vm *v, uaddr_t addr);	/* lock held: area with end > addr, or NULL */
+
+/* Make the page at @addr present for @access (enum access): 0; -EFAULT nothing is mapped there;
+ * -EACCES the area forbids it; -ENOMEM; -EIO beyond the end of the file; or PENDING. */
+async long vm_fault(struct vm *v, uaddr_t addr, u32 access);
+
+/* ASLR: @bits random bits of pages, 0 when switched off. */
+extern bool vm_randomize;
+u64 vm_random_pages(u32 bits);

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * process.h: processes and their threads, as others see them.
+ *
+ * A process (thread group) owns what its threads share: address space, open files, signal
+ * handlers, directories.  A thread is a task of the executor plus the registers of a program.
+ * Information that others may look at is guarded by proc_lock (one for the tree of processes and the
+ * pid table: parents, children, states) or process.lock (signals); what only the thread itself
+ * touches needs no lock.  A process is counted: pid table, each thread, each job hold one.
+ */
+#pragma once
+#include <sys/queue.h>
+#include <linux/signal.h>
+#include "core/wait.h"
+#include "fs/files.h"
+#include "mem/vm.h"
+
+struct job;
+struct thread;
+
+enum { SIG_MAX = 64, TASK_COMM_LEN = 16 };
+
+struct siginfo_k {			/* what the kernel keeps of a siginfo */
+	s32	signo, code, error;
+	s32	pid;
+	u32	uid;
+	s32	status;
+	u64	addr;			/* or sigval */
+	u64	utime, stime;
+};
+struct sigqueue {			/* one queued signal */
+	TAILQ_ENTRY(sigqueue)	link;
+	struct siginfo_k	info;
+};
+struct sigpending {			/* guarded by process.lock */
+	u64				set;	/* bit n - 1: signal n */
+	TAILQ_HEAD(, sigqueue)		queue;	/* infos; a standard signal at most once */
+};
+struct sigaction_k {
+	uaddr_t	handler;		/* SIG_DFL 0, SIG_IGN 1 */
+	u64	flags, mask;
+	uaddr_t	restorer;		/* unused on riscv */
+};
+struct sighand {			/* shared with CLONE_SIGHAND */
+	_Atomic u32		refs;
+	struct sigaction_k	action[SIG_MAX];
+};
+
+enum outcome {				/* how a job or process ended; names in docs/protocol.md */
+	OUT_EXITED, OUT_SIGNALLED, OUT_TIMEOUT, OUT_OOM, OUT_NOEXEC, OUT_NOTFOUND, OUT_DENIED,
+	OUT_CANCELLED, OUT_ERROR,
+};
+
+enum process_state { PROC_ALIVE, PROC_ZOMBIE, PROC_DEAD };
+
+struct rlimit_k { u64 cur, max; };
+
+struct process {
+	_Atomic u32		refs;
+	spinlock_t		lock;		/* signals, threads */
+	s32			pid, pgid, sid;
+	enum process_state	state;
+	struct process		*parent;	/* NULL: the kernel reaps it */
+	LIST_HEAD(, process)	children;
+	LIST_ENTRY(process)	sibling;
+	LIST_ENTRY(process)	hash;		/* pid table */
+	TAILQ_HEAD(, thread)	threads;
+	u32			thread_count;
+	struct job		*job;		/* counted */
+	struct vm		*vm;
+	struct sighand		*sighand;
+	struct sigpending	pending;	/* for any thread */
+	struct waitq		child_wait;	/* wait4: a child changed state */
+	struct waitq		vfork_wait;	/* the parent of a vfork: until exec or exit */
+	bool			exiting;	/* exit_group or a deadly signal: all threads leave */
+	bool			vforked;	/* parent waits on vfork_wait */
+	bool			stopped;
+	s32			exit_status;	/* as wait4 shows it */
+	s32			exit_signal;	/* to the parent: SIGCHLD */
+	struct siginfo_k	death;		/* the signal that killed it, with address */
+	uaddr_t			death_pc;
+	u32			uid, euid, suid, gid, egid, sgid;
+	struct rlimit_k		limits[16];
+	char			comm[TASK_COMM_LEN];
+	char			*exe;		/* absolute path; heap */
+	u64			start_ns;
+	u64			user_ns, kernel_ns, instret;	/* of threads that are gone */
+	u64			child_user_ns, child_kernel_ns;
+	u64			alarm_at, alarm_every;	/* ITIMER_REAL */
+	struct task		*alarm_task;
+};
+
+struct thread {
+	TAILQ_ENTRY(thread)	link;
+	LIST_ENTRY(thread)	hash;
+	struct process		*proc;		/* counted */
+	s32			tid;
+	u32			slow;		/* SLOW_*: the fast path must not be taken */
+	struct vm		*vm;		/* = proc->vm; NULL after it was given up */
+	struct files		*files;		/* counted */
+	struct fs_context	*fs;		/* counted: cwd, root, umask */
+	u64			sig_mask;
+	u64			sig_saved;	/* mask to restore after sigsuspend/ppoll */
+	bool			sig_restore;
+	struct sigpending	pending;
+	uaddr_t			altstack_sp;
+	u64			altstack_size;
+	u32			altstack_flags;
+	uaddr_t			clear_child_tid, set_child_tid;
+	uaddr_t			robust_list;
+	struct siginfo_k	fault;		/* forced signal of the last fault */
+	u32			call;		/* number of the system call under way, or NO_CALL */
+	u64			kernel_ticks_seen;
+	u64			faults;
+	struct context		ctx;
+	struct task		task;		/* last: its frames follow */
+};
+enum { SLOW_TRACE = 1 };
+enum { THREAD_FRAMES = 720 };
+#define NO_CALL 0xffffffffu
+
+static inline struct thread *thread_of(struct task *t) { return container_of(t, struct thread, task); }
+static inline struct thread *thread_current(void) { return thread_of(task_current()); }
+static inline struct process *process_current(void) { return thread_current()->proc; }
+
+extern spinlock_t proc_lock;
+
+/* --- life (proc/run.c, clone.c, exec.c, exit.c) --------------------------------------------------- */
+
+/* A new process of @job with one thread that will exec; or NULL.  Not running yet. */
+struct process *process_create(struct job *job);
+struct thread *thread_create(struct process *p, struct files *files, struct fs_context *fs);
+void process_put(struct process *p);
+struct process *process_find(s32 pid);		/* counted; NULL */
+struct thread *thread_find(s32 tid);		/* its process counted; NULL */
+long thread_run(struct co *co, struct task *t);	/* the life of a thread: task main */
+void process_exit(struct process *p, s32 status);	/* exit_group: all its threads will leave */
+void process_kill(struct process *p);		/* SIGKILL from the kernel */
+/* For each living process, proc_lock held. */
+void process_each(void (*fn)(struct process *p, void *arg), void *arg);
+u32 process_count(void);
+/* CPU time of a process so far, its living threads included. */
+void process_times(struct process *p, u64 *user_ns, u64 *kernel_ns);
+
+struct exec_args {				/* kernel copies; freed by exec_args_free() */
+	char	*path;
+	char	*strings;			/* argv then envp, NUL-terminated, back to back */
+	u32	bytes, argc, envc;
+	u32	room;
+};
+void exec_args_free(struct exec_args *a);
+long exec_args_add(struct exec_args *a, const char *s, bool env);	/* -E2BIG, -ENOMEM */
+/* Replace the current process's program.  On success the registers are those of the new program. */
+async long exec_program(struct co *co, struct exec_args *a);
+
+/* --- signals (proc/signal.c) ---------------------------------------------------------------------- */
+
+long signal_send_process(struct process *p, const struct siginfo_k *info);	/* any thread */
+long signal_send_thread(struct thread *t, const struct siginfo_k *info);
+long signal_send_group(s32 pgid, const struct siginfo_k *info);	/* -ESRCH: nobody */
+void signal_kernel(struct process *p, s32 signo);		/* SI_KERNEL */
+/* A fault of the current thread: cannot be blocked or ignored. */
+void signal_force(struct thread *t, s32 signo, s32 code, uaddr_t addr);
+bool signal_pending(struct thread *t);		/* one that is not blocked */
+/* Before going back to the program: run what is pending.  Sets up handler frames, stops, or ends
+ * the process: then a negative errno (the thread leaves).  @restart: the call that was interrupted
+ * returned -ERESTART: decides between running it again and -EINTR. */
+async long signal_deliver(struct co *co, struct thread *t, bool restart);
+async long signal_return(struct co *co, struct thread *t);	/* rt_sigreturn */
+void signal_forget(struct sigpending *p);			/* free the queue */
+struct sighand *sighand_create(void);
+struct sighand *sighand_copy(struct sighand *from);
+void sighand_put(struct sighand *h);
+void sighand_exec(struct sighand *h);			/* handlers become default */
+const char *signal_name(s32 signo);			/* "SIGSEGV" */
+const char *signal_code_name(s32 signo, s32 code);	/* "SEGV_MAPERR" */
+
+/* --- futex (proc/futex.c) ------------------------------------------------------------------------- */
+long futex_wake(uaddr_t at, u32 n, u32 bits, bool shared);
+void futex_thread_exit(struct thread *t);	/* clear_child_tid */
