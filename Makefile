@@ -87,7 +87,7 @@ write_if_changed = mkdir -p $(@D); cat >$@.new; cmp -s $@.new $@ && rm $@.new ||
 
 $(OUT)/build_id.c: FORCE
 	$Q printf 'const char build_id[] = "%s %s";\n' \
-		"$$(git describe --always --dirty 2>/dev/null || echo unknown)" $(MODE) | { $(write_if_changed); }
+		"$$(GIT_OPTIONAL_LOCKS=0 git describe --always --dirty 2>/dev/null || echo unknown)" $(MODE) | { $(write_if_changed); }
 
 $(OUT)/build_id.o: $(OUT)/build_id.c
 	$Q $(CC) $(KFLAGS) -c $< -o $@
