@@ -23,6 +23,7 @@ struct job {
 	struct process		*main;		/* counted until reported */
 	bool			trace;		/* strace */
 	bool			timed_out, cancelled, oom;
+	s32			start_error;	/* exec of the first program failed: negative errno */
 	u32			io_frames;
 	u64			start_ns, deadline;
 	u64			user_ns, kernel_ns, instret;	/* of threads that are gone */
@@ -31,7 +32,7 @@ struct job {
 	struct last_error	errors[8];
 	u32			error_count;
 	struct waitq		wait;		/* woken when processes reaches 0 or main has ended */
-	struct job_spec		*spec;		/* what the host asked for (batch.c) */
+	const struct job_spec	*spec;		/* what the host asked for (lib/jobspec.h) */
 };
 
 struct job *job_create(u32 number, u64 memory_limit);
@@ -44,3 +45,4 @@ void job_note(struct job *j, u32 call, s32 error, const char *path, const char *
 
 /* The batch runner: a kernel task that runs all jobs of /.weir/jobs, reports and powers off. */
 void batch_start(void);
+extern u64 boot_ticks, boot_instret;		/* at kernel entry; set by kernel_main() */

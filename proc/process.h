@@ -17,6 +17,7 @@
 
 struct job;
 struct thread;
+struct trace;
 
 enum { SIG_MAX = 64, TASK_COMM_LEN = 16 };
 
@@ -53,6 +54,8 @@ enum outcome {				/* how a job or process ended; names in docs/protocol.md */
 
 enum process_state { PROC_ALIVE, PROC_ZOMBIE, PROC_DEAD };
 
+enum { STOP_NONE, STOP_STOPPED, STOP_CONTINUED };	/* process.stop_report */
+
 struct rlimit_k { u64 cur, max; };
 
 struct process {
@@ -74,12 +77,18 @@ struct process {
 	struct waitq		vfork_wait;	/* the parent of a vfork: until exec or exit */
 	bool			exiting;	/* exit_group or a deadly signal: all threads leave */
 	bool			vforked;	/* parent waits on vfork_wait */
-	bool			stopped;
+	bool			stopped;	/* threads wait on stop_wait */
+	u8			stop_report;	/* STOP_*: what wait4 has not told yet (proc_lock) */
+	s32			stop_signal;	/* that stopped it (proc_lock) */
+	u32			sig_queued;	/* entries in its signal queues (lock) */
+	s32			nice;
+	struct waitq		stop_wait;	/* until SIGCONT or SIGKILL */
 	s32			exit_status;	/* as wait4 shows it */
 	s32			exit_signal;	/* to the parent: SIGCHLD */
 	struct siginfo_k	death;		/* the signal that killed it, with address */
 	uaddr_t			death_pc;
 	u32			uid, euid, suid, gid, egid, sgid;
+	u32			group_count, groups[16];	/* supplementary */
 	struct rlimit_k		limits[16];
 	char			comm[TASK_COMM_LEN];
 	char			*exe;		/* absolute path; heap */
@@ -102,12 +111,14 @@ struct thread {
 	u64			sig_mask;
 	u64			sig_saved;	/* mask to restore after sigsuspend/ppoll */
 	bool			sig_restore;
+	u64			sig_waiting;	/* rt_sigtimedwait: these wake it though blocked */
 	struct sigpending	pending;
 	uaddr_t			altstack_sp;
 	u64			altstack_size;
 	u32			altstack_flags;
 	uaddr_t			clear_child_tid, set_child_tid;
 	uaddr_t			robust_list;
+	struct trace		*trace;		/* the line being written (sys/trace.c) */
 	struct siginfo_k	fault;		/* forced signal of the last fault */
 	u32			call;		/* number of the system call under way, or NO_CALL */
 	u64			kernel_ticks_seen;
@@ -130,6 +141,11 @@ extern spinlock_t proc_lock;
 /* A new process of @job with one thread that will exec; or NULL.  Not running yet. */
 struct process *process_create(struct job *job);
 struct thread *thread_create(struct process *p, struct files *files, struct fs_context *fs);
+static inline struct process *process_get(struct process *p)
+{
+	atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
+	return p;
+}
 void process_put(struct process *p);
 struct process *process_find(s32 pid);		/* counted; NULL */
 struct thread *thread_find(s32 tid);		/* its process counted; NULL */
@@ -150,6 +166,11 @@ struct exec_args {				/* kernel copies; freed by exec_args_free() */
 };
 void exec_args_free(struct exec_args *a);
 long exec_args_add(struct exec_args *a, const char *s, bool env);	/* -E2BIG, -ENOMEM */
+/* Start the first process of a job: its only thread begins by running exec_program(@a).  Takes over
+ * @a, @files and @fs, also when it fails; sets job->main (counted) and job->main_pid.  Failure of
+ * exec is left in job->start_error (negative errno) and the process exits with 127. */
+async long process_spawn(struct job *job, struct exec_args *a, struct files *files,
+			 struct fs_context *fs);
 /* Replace the current process's program.  On success the registers are those of the new program. */
 async long exec_program(struct co *co, struct exec_args *a);
 
@@ -163,11 +184,23 @@ void signal_kernel(struct process *p, s32 signo);		/* SI_KERNEL */
 void signal_force(struct thread *t, s32 signo, s32 code, uaddr_t addr);
 bool signal_pending(struct thread *t);		/* one that is not blocked */
 /* Before going back to the program: run what is pending.  Sets up handler frames, stops, or ends
- * the process: then a negative errno (the thread leaves).  @restart: the call that was interrupted
- * returned -ERESTART: decides between running it again and -EINTR. */
+ * the process: then a negative errno (the thread leaves).  @restart: the call under way returned
+ * -ERESTART and the registers are still as at the trap (no result stored, pc at the trap
+ * instruction): left so, the call runs again; or it becomes -EINTR and pc goes on behind the trap. */
 async long signal_deliver(struct co *co, struct thread *t, bool restart);
 async long signal_return(struct co *co, struct thread *t);	/* rt_sigreturn */
-void signal_forget(struct sigpending *p);			/* free the queue */
+void signal_init(struct process *p);			/* empty queues of a new process */
+void signal_thread_init(struct thread *t);
+void signal_thread_exit(struct thread *t);	/* its pending ones go; others take over the process's */
+void signal_forget(struct process *p, struct sigpending *s);	/* free the queue; p->lock held */
+void signal_recalc(struct thread *t);		/* mask or pending set changed; proc->lock held */
+void signal_set_mask(struct thread *t, u64 mask);
+/* Tell @p's parent by SIGCHLD (or exit_signal) and wake its wait4; proc_lock held. @code: CLD_*. */
+void signal_parent(struct process *p, s32 code, s32 status);
+bool signal_autoreap(struct process *parent);	/* its children leave no zombies; proc_lock held */
+/* Take a pending signal of @set (bit n - 1): its number and *@info, or 0. */
+s32 signal_take(struct thread *t, u64 set, struct siginfo_k *info);
+void siginfo_to_user(void *dst128, const struct siginfo_k *k);
 struct sighand *sighand_create(void);
 struct sighand *sighand_copy(struct sighand *from);
 void sighand_put(struct sighand *h);
@@ -175,6 +208,11 @@ void sighand_exec(struct sighand *h);			/* handlers become default */
 const char *signal_name(s32 signo);			/* "SIGSEGV" */
 const char *signal_code_name(s32 signo, s32 code);	/* "SEGV_MAPERR" */
 
+/* --- interval timer (proc/alarm.c) ------------------------------------------------------------------ */
+long alarm_set(struct process *p, u64 at, u64 every);	/* ITIMER_REAL; 0: off; -ENOMEM */
+void alarm_stop(struct process *p);		/* the process is gone */
+
 /* --- futex (proc/futex.c) ------------------------------------------------------------------------- */
 long futex_wake(uaddr_t at, u32 n, u32 bits, bool shared);
-void futex_thread_exit(struct thread *t);	/* clear_child_tid */
+/* clear_child_tid and robust mutexes; while the address space is still active; exec and exit. */
+void futex_thread_exit(struct thread *t);

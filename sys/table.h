@@ -42,3 +42,14 @@ async long syscall_dispatch(struct co *co);
 long syscall_refuse(long error, const char *what, u64 value);
 /* A path that was not found and the like: remembered for --explain. Returns @error. */
 long syscall_note(long error, const char *path);
+
+/* --- trace.c: strace in the kernel; for threads with SLOW_TRACE --------------------------------- */
+
+struct thread;
+struct siginfo_k;
+/* Around the call of the current thread; its result in between.  Start over. */
+async long trace_enter(struct thread *t);
+async long trace_exit(struct thread *t, long result);
+async long trace_signal(struct thread *t, const struct siginfo_k *info);
+async long trace_end(struct thread *t);		/* "+++ exited with 0 +++", once all threads are gone */
+void trace_free(struct thread *t);
