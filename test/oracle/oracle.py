@@ -1,0 +1,166 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""oracle.py [-k] [CASE...]: the same shell commands under Linux and under Weir, byte for byte.
+
+A case is what follows a line "### name" in a *.cases file; it runs under busybox sh in a fresh
+directory.  Standard output, standard error and exit status must agree.  Linux's answers are
+computed by running Linux, and kept under build/ as long as kernel, busybox and cases are the same.
+Prints TAP; with -k prints the answers of Linux instead of comparing.
+"""
+import difflib
+import glob
+import hashlib
+import io
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, TOP + '/tools')
+import linux
+import rootfs
+
+BUILD = os.path.join(TOP, os.environ.get('BUILD', 'build'))
+DEPS = os.environ.get('DEPS', BUILD + '/deps')
+KERNEL, BUSYBOX = DEPS + '/linux/Image', DEPS + '/busybox'
+LIMIT = 30                              # seconds a case may take
+
+# Both kernels start a case with the same words.
+CASE = '''#!/bin/sh
+mkdir -p /tmp/$1 && cd /tmp/$1 && exec env -i PATH=/bin HOME=/root sh /cases/$1 </dev/null
+'''
+ALL = '''
+mkdir /out
+for c in $(cat /cases/.list); do
+	(exec timeout -s KILL %d sh /case $c) >/out/$c.out 2>/out/$c.err
+	echo $? >/out/$c.status
+	echo $c $(cat /proc/uptime) >>/out/times
+	rm -rf /tmp/$c
+done
+tar c -C /out . >/dev/vport0p1
+''' % LIMIT
+
+
+def read_cases():
+    cases = {}
+    for path in sorted(glob.glob(HERE + '/*.cases')):
+        for part in re.split(r'^### ', open(path).read(), flags=re.M)[1:]:
+            name, text = part.split('\n', 1)
+            assert name not in cases, name
+            cases[name] = text
+    return cases
+
+
+def make_root(root, cases):
+    rootfs.main(BUSYBOX, root)
+    os.mkdir(root + '/cases')
+    for name, text in cases.items():
+        with open(f'{root}/cases/{name}', 'w') as f:
+            f.write(text)
+    with open(root + '/cases/.list', 'w') as f:
+        f.write('\n'.join(cases) + '\n')
+    with open(root + '/case', 'w') as f:
+        f.write(CASE)
+
+
+def linux_answers(root, cases):
+    """name -> (stdout, stderr, status)"""
+    h = hashlib.sha256((repr(sorted(cases.items())) + CASE + ALL).encode())
+    for path in (KERNEL, BUSYBOX, TOP + '/tools/linux.py', TOP + '/tools/rootfs.py'):
+        h.update(open(path, 'rb').read())
+    os.makedirs(BUILD + '/oracle', exist_ok=True)
+    kept = f'{BUILD}/oracle/linux-{h.hexdigest()[:16]}.tar'
+    if not os.path.exists(kept):
+        data = linux.run(KERNEL, root, ALL, log=BUILD + '/oracle/linux.log', timeout=900)
+        for old in glob.glob(f'{BUILD}/oracle/linux-*.tar'):
+            os.unlink(old)
+        with open(kept + '.new', 'wb') as f:
+            f.write(data)
+        os.rename(kept + '.new', kept)
+    tar = tarfile.open(kept)
+    read = lambda n: tar.extractfile('./' + n).read()
+    return {c: (read(c + '.out'), read(c + '.err'), int(read(c + '.status'))) for c in cases}
+
+
+def weir_answers(root, cases):
+    """The same from ./weir batch; a kernel that dies takes one case with it, not the others."""
+    answers, left = {}, list(cases)
+    while left:
+        with tempfile.TemporaryDirectory() as tmp:
+            with open(tmp + '/jobs', 'w') as f:
+                for c in left:
+                    f.write(f'sh /case {c}\n')
+            cmd = [TOP + '/weir', 'batch', '--root', root, '-e', 'PATH=/bin', '--timeout', str(LIMIT),
+                   '-m', '256M', '--results', tmp + '/results', tmp + '/jobs', *WEIR_ARGS]
+            r = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            with open(BUILD + '/oracle/weir.log', 'ab') as f:
+                f.write(r.stdout)
+            got = {c: a for i, c in enumerate(left) if (a := result(tmp + '/results', i))}
+        answers.update(got)
+        missing = [c for c in left if c not in got]
+        if missing:
+            answers[missing[0]] = (b'', b'no result: ' + r.stdout[-1000:], -1)
+        left = missing[1:]
+    return answers
+
+
+def result(where, job):
+    """What --results left for one job, or None."""
+    for d in glob.glob(f'{where}/{job}') + glob.glob(f'{where}/{job}-*') + glob.glob(f'{where}/*{job:04d}*'):
+        if os.path.exists(d + '/status'):
+            read = lambda n: open(f'{d}/{n}', 'rb').read()
+            return read('stdout'), read('stderr'), int(read('status').split()[0])
+    return None
+
+
+def difference(want, got):
+    lines = []
+    for name, a, b in zip(('stdout', 'stderr'), want, got):
+        text = lambda x: x.decode(errors='backslashreplace').splitlines()
+        lines += difflib.unified_diff(text(a), text(b), f'linux {name}', f'weir {name}', lineterm='', n=1)
+        if a != b and text(a) == text(b):
+            lines += [f'{name} differs in its last newline or in carriage returns']
+    if want[2] != got[2]:
+        lines += [f'status: linux {want[2]}, weir {got[2]}']
+    return lines
+
+
+def main():
+    os.makedirs(BUILD + '/oracle', exist_ok=True)
+    cases = read_cases()
+    root = tempfile.mkdtemp(prefix='weir-oracle-')
+    try:
+        make_root(root, cases)
+        want = linux_answers(root, cases)
+        chosen = [c for c in cases if not NAMES or any(re.search(n, c) for n in NAMES)]
+        if KEEP:
+            for c in chosen:
+                out, err, status = want[c]
+                print(f'### {c}: {status}', out.decode(errors='backslashreplace'), sep='\n', end='')
+                if err:
+                    print('--- stderr', err.decode(errors='backslashreplace'), sep='\n', end='')
+            return 0
+        open(BUILD + '/oracle/weir.log', 'w').close()
+        got = weir_answers(root, chosen)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+    bad = 0
+    for c in chosen:
+        lines = difference(want[c], got[c])
+        bad += bool(lines)
+        print('not ok' if lines else 'ok', c)
+        for line in lines[:40]:
+            print('  #', line)
+    print(f'# oracle: {len(chosen)} compared, {bad} different')
+    return bad > 0
+
+
+WEIR_ARGS = os.environ.get('WEIR_ARGS', '').split()
+KEEP = '-k' in sys.argv
+NAMES = [a for a in sys.argv[1:] if a != '-k']
+sys.exit(main())
