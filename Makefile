@@ -42,7 +42,7 @@ HOSTCC	?= gcc
 CLANG	?= clang
 
 WARN	:= -Wall -Wextra -Werror -Wno-unused-parameter -Wimplicit-fallthrough
-KINC	= -I. -isystem lib/shim -isystem $(GEN) -isystem $(call once,GCC_INC,$(CC) -print-file-name=include)
+KINC	= -I. -Iarch/$(ARCH) -isystem lib/shim -isystem $(GEN) -isystem $(call once,GCC_INC,$(CC) -print-file-name=include)
 MACHINE.riscv64 := -mcmodel=medany -march=rv64imac_zicsr_zifencei -mabi=lp64
 MODE.release	:= -O2 -fomit-frame-pointer
 MODE.debug	:= -O1 -fno-omit-frame-pointer -DCO_DEBUG -DCHECKED

@@ -35,8 +35,11 @@ void arch_ticks_set_hz(u64 hz);			/* from the device tree */
 void arch_timer_set(u64 tick);			/* timer interrupt when arch_ticks() reaches @tick */
 void arch_putc(char c);				/* the firmware's console, for the first words */
 void arch_power_off(u32 status) __attribute__((noreturn));	/* without a driver: by firmware */
-long arch_start_hart(u32 hart, struct cpu *c);	/* bring up another hart; -errno */
 void arch_send_ipi(struct cpu *c);
+void arch_timer_quiet(void);			/* the timer interrupt was taken: silent until the next set */
+void arch_features(const char *isa);		/* what the device tree says the processor can do */
+void arch_seal(void);				/* end of boot: set-once data becomes read-only */
+paddr_t arch_image_start(void), arch_image_end(void);	/* where the kernel itself lies */
 void arch_fence_instructions(void);		/* code was written: on this hart */
 bool arch_random(u64 *out);			/* the processor's own entropy, if it has any */
 
@@ -50,6 +53,7 @@ void arch_mmu_activate(struct mmu *m);		/* use it on this hart (NULL: kernel onl
  * when @create.  Entries of one table are consecutive up to the next multiple of PT_SPAN. */
 pte_t *arch_pte(struct mmu *m, uaddr_t va, bool create);
 u64 arch_mmu_tables(const struct mmu *m);	/* bytes in page tables */
+void arch_mmu_trim(void);			/* give back page tables kept for reuse */
 
 void arch_tlb_page(uaddr_t va);			/* forget @va in the active space, this hart */
 void arch_tlb_all(void);
@@ -91,8 +95,10 @@ enum cause arch_user_enter(struct context *ctx);
 
 /* Fresh registers: everything zero but program counter, stack pointer and status. */
 void ctx_init(struct context *ctx, uaddr_t pc, uaddr_t sp);
-/* Floating-point registers of a sleeping program are in its context after this. */
+/* Floating-point registers of a sleeping program are in its context after this; called before
+ * its thread gives up the hart. */
 void ctx_save_fp(struct context *ctx);
+void arch_signal_trampoline(void *page);	/* code of the page signal handlers return through */
 void ctx_copy(struct context *to, struct context *from);	/* fork */
 void ctx_dump(const struct context *ctx);			/* through log_raw() */
 
@@ -111,9 +117,13 @@ long arch_signal_pop(struct context *ctx, u64 *mask, uaddr_t *altsp, uaddr_t *fa
 
 /* --- what machines call upwards -------------------------------------------------------------------- */
 
+/* The kernel itself did something impossible: says so and does not return. */
+void kernel_fault(const char *what, u64 pc, u64 address) __attribute__((noreturn));
 /* A system call arrived; called with interrupts off, on the hart's kernel stack.  True: done,
  * result stored, resume the program.  False: arch_user_enter() returns CAUSE_SYSCALL. */
 bool kernel_syscall(struct context *ctx);
+void *kernel_table_alloc(void);			/* a cleared page for a page table, or NULL */
+void kernel_table_free(void *page);
 void kernel_timer_irq(void);			/* flags only */
 void kernel_external_irq(void);			/* the interrupt controller's driver */
 void kernel_ipi(void);

@@ -18,6 +18,7 @@ struct ring {
 };
 
 struct cpu {
+	u64			arch[8];	/* first; private to arch/ and known to its assembly */
 	struct task		*current;	/* being polled; NULL in the executor itself */
 	u32			id;		/* 0, 1, ... in order of start */
 	u32			hart;		/* the machine's number */

@@ -23,15 +23,17 @@
 enum { REG_RA = 1, REG_SP = 2, REG_GP = 3, REG_TP = 4, REG_A0 = 10, REG_A7 = 17 };
 
 /* A program's registers.  x[0] is free in the machine, so the program counter lives there.
- * trap.S knows the offsets; machine.h asserts them. */
+ * switch.S knows the offsets; machine.h asserts them. */
 struct context {
 	u64	x[32];			/* x[0]: pc */
 	u64	status;			/* sstatus as the program runs with */
 	u64	cause, value;		/* scause, stval of the last trap */
 	u64	kernel_sp;		/* to come back: the hart's kernel stack, below the run loop */
 	void	*kernel_tp;		/* and its struct cpu */
-	u64	entered;		/* arch_ticks() at the last trap */
-	u64	kernel_ticks;		/* sum of time spent in the fast path */
+	u64	resumed;		/* arch_ticks() when the program last went on */
+	u64	user_ticks;		/* sum of time the program itself has run */
+	u32	fp_used;		/* f[] is meaningful: the program has used floating point */
+	u32	fp_hart;		/* hart + 1 whose registers hold it now; 0: only f[] does */
 	u64	fcsr;
 	u64	f[32];
 };
@@ -113,5 +115,5 @@ static inline void ctx_set_tls(struct context *c, u64 tls) { c->x[REG_TP] = tls;
 /* The call is over, its result stored: go on behind the trap instruction. */
 static inline void ctx_skip_trap(struct context *c) { c->x[0] += 4; }
 static inline u64 ctx_fault_address(const struct context *c) { return c->value; }
-enum access;
+static inline u64 ctx_user_ticks(const struct context *c) { return c->user_ticks; }
 u32 ctx_fault_access(const struct context *c);	/* enum access */

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* private.h (riscv64): what the files of this folder share and nobody else sees. */
+#pragma once
+#include "arch/arch.h"
+
+#define SATP_SV39	(8ul << 60)
+
+/* Places in cpu->arch[]; switch.S knows them. */
+enum { CPU_SCRATCH, CPU_STACK_LOW, CPU_EMERGENCY, CPU_FP_OWNER };
+
+enum {	/* scause */
+	TRAP_FETCH_MISALIGNED = 0, TRAP_FETCH_ACCESS, TRAP_ILLEGAL, TRAP_BREAKPOINT, TRAP_LOAD_MISALIGNED,
+	TRAP_LOAD_ACCESS, TRAP_STORE_MISALIGNED, TRAP_STORE_ACCESS, TRAP_ECALL_USER,
+	TRAP_FETCH_PAGE = 12, TRAP_LOAD_PAGE = 13, TRAP_STORE_PAGE = 15,
+	IRQ_SOFTWARE = 1, IRQ_TIMER = 5, IRQ_EXTERNAL = 9,
+};
+#define TRAP_INTERRUPT	(1ul << 63)
+
+/* Registers of interrupted kernel code, as switch.S pushes them. */
+struct kernel_frame {
+	u64	ra, t0, t1, t2, t3, t4, t5, t6, a0, a1, a2, a3, a4, a5, a6, a7;
+	u64	sepc, sstatus, sp, s0;
+};
+
+extern pte_t kernel_root[512];
+
+u64 user_enter(struct context *ctx);			/* switch.S: scause */
+void fp_save(u64 *f, u64 *fcsr);			/* fp.S */
+void fp_load(const u64 *f, const u64 *fcsr);
+void kernel_trap(struct kernel_frame *f, u64 cause, u64 value);
+void interrupt(u64 cause);
+
+struct sbi_result { s64 error, value; };
+struct sbi_result sbi_call(u64 extension, u64 function, u64 a0, u64 a1, u64 a2);

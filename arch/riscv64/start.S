@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * start.S (riscv64): from the firmware to C in the high half.  Entered with the MMU off, a0 the
+ * hart, a1 the device tree, at any page-aligned address: everything here and in boot.c's
+ * early_map() is relative to the program counter.
+ */
+	.section .text.start, "ax"
+	.globl	_start
+_start:
+	csrw	sie, zero
+	csrw	sscratch, zero
+	mv	s0, a0
+	mv	s1, a1
+	lla	t0, data_end			/* clear what the program loader did not */
+	lla	t1, bss_clear_end
+1:	sd	zero, 0(t0)
+	addi	t0, t0, 8
+	bltu	t0, t1, 1b
+	lla	sp, boot_stack_top
+	lla	a0, kernel_start
+	call	early_map			/* a0: satp; the low map is in it, too */
+	lla	t0, kernel_start
+	li	s2, 0xffffffff80000000
+	sub	s2, s2, t0			/* from load address to high half */
+	lla	t1, high
+	add	t1, t1, s2
+	csrw	stvec, t1			/* in case the next fetch faults */
+	csrw	satp, a0
+	sfence.vma
+	jr	t1
+	.balign	4
+high:
+	.option push
+	.option norelax
+	lla	sp, boot_stack_top
+	.option pop
+	mv	a0, s0
+	mv	a1, s1
+	mv	a2, s2
+	mv	fp, zero
+	call	boot_main
+1:	wfi
+	j	1b

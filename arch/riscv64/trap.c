@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * trap.c (riscv64): what switch.S found, in words: entering a program until it traps, interrupts, and
+ * faults of the kernel itself (which are a fixup in a checked user copy, or the end).
+ */
+#include "arch/riscv64/private.h"
+#include "core/cpu.h"
+
+extern const struct fixup { u64 from, to, target; } fixups_start[], fixups_end[];
+
+/* Timer, other harts, devices: raise flags, wake tasks. */
+void interrupt(u64 cause)
+{
+	struct cpu *c = this_cpu();
+
+	c->irq_depth++;
+	c->count.irqs++;
+	switch (cause & ~TRAP_INTERRUPT) {
+	case IRQ_TIMER:
+		kernel_timer_irq();
+		break;
+	case IRQ_SOFTWARE:
+		csr_clear(sip, 2);
+		kernel_ipi();
+		break;
+	case IRQ_EXTERNAL:
+		kernel_external_irq();
+		break;
+	}
+	c->irq_depth--;
+}
+
+/* A trap while the kernel ran; interrupts are off. */
+void kernel_trap(struct kernel_frame *f, u64 cause, u64 value)
+{
+	if (cause & TRAP_INTERRUPT) {
+		interrupt(cause);
+		return;
+	}
+	for (const struct fixup *x = fixups_start; x < fixups_end; x++)
+		if (f->sepc >= x->from && f->sepc < x->to) {
+			f->sepc = x->target;
+			return;
+		}
+	kernel_fault(cause == TRAP_STORE_PAGE ? "store to a bad address" :
+		     cause == TRAP_LOAD_PAGE ? "load from a bad address" :
+		     cause == TRAP_FETCH_PAGE ? "jump to a bad address" :
+		     cause == TRAP_ILLEGAL ? "illegal instruction" :
+		     cause == TRAP_BREAKPOINT ? "breakpoint" : "unexpected trap", f->sepc, value);
+}
+
+static enum cause classify(u64 scause)
+{
+	switch (scause) {
+	case TRAP_ECALL_USER:
+		return CAUSE_SYSCALL;
+	case TRAP_FETCH_PAGE: case TRAP_LOAD_PAGE: case TRAP_STORE_PAGE:
+		return CAUSE_FAULT;
+	case TRAP_BREAKPOINT:
+		return CAUSE_BREAKPOINT;
+	case TRAP_FETCH_MISALIGNED: case TRAP_LOAD_MISALIGNED: case TRAP_STORE_MISALIGNED:
+		return CAUSE_MISALIGNED;
+	case TRAP_FETCH_ACCESS: case TRAP_LOAD_ACCESS: case TRAP_STORE_ACCESS:
+		return CAUSE_ACCESS;
+	default:
+		return CAUSE_ILLEGAL;
+	}
+}
+
+/* --- floating point: in the registers until the thread gives up the hart ---------------------------- */
+
+static bool fp_is_here(struct context *ctx)
+{
+	struct cpu *c = this_cpu();
+
+	return c->arch[CPU_FP_OWNER] == (u64)ctx && ctx->fp_hart == c->id + 1;
+}
+
+static void fp_set(struct context *ctx, u64 state)
+{
+	ctx->status = (ctx->status & ~(u64)SSTATUS_FS) | state;
+}
+
+/* The first floating-point instruction since the program came to this hart: bring its registers. */
+static bool fp_first_use(struct context *ctx)
+{
+	struct cpu *c = this_cpu();
+
+	if (ctx->status & SSTATUS_FS)
+		return false;
+	csr_set(sstatus, SSTATUS_FS_CLEAN);
+	fp_load(ctx->f, &ctx->fcsr);
+	csr_clear(sstatus, SSTATUS_FS);
+	c->arch[CPU_FP_OWNER] = (u64)ctx;
+	ctx->fp_hart = c->id + 1;
+	ctx->fp_used = 1;
+	fp_set(ctx, SSTATUS_FS_CLEAN);
+	return true;
+}
+
+/* Save what the program changed; @ctx's registers may still be used until another program's come. */
+void ctx_save_fp(struct context *ctx)
+{
+	if ((ctx->status & SSTATUS_FS) != SSTATUS_FS_DIRTY)
+		return;
+	csr_set(sstatus, SSTATUS_FS_CLEAN);
+	fp_save(ctx->f, &ctx->fcsr);
+	csr_clear(sstatus, SSTATUS_FS);
+	fp_set(ctx, SSTATUS_FS_CLEAN);
+}
+
+/* The registers in the context were changed (fork, exec, signal return): use those. */
+void fp_forget(struct context *ctx)
+{
+	ctx->fp_hart = 0;
+	fp_set(ctx, 0);
+}
+
+/* --- programs ------------------------------------------------------------------------------------------ */
+
+enum cause arch_user_enter(struct context *ctx)
+{
+	u64 scause;
+
+	arch_irq_off();
+	if ((ctx->status & SSTATUS_FS) && !fp_is_here(ctx))
+		fp_set(ctx, 0);
+	do
+		scause = user_enter(ctx);
+	while (unlikely(scause == TRAP_ILLEGAL && fp_first_use(ctx)));
+	if (scause & TRAP_INTERRUPT) {
+		interrupt(scause);
+		arch_irq_on();
+		return CAUSE_INTERRUPT;
+	}
+	arch_irq_on();
+	return classify(scause);
+}
+
+u32 ctx_fault_access(const struct context *c)
+{
+	switch (c->cause) {
+	case TRAP_STORE_PAGE: case TRAP_STORE_ACCESS: case TRAP_STORE_MISALIGNED:
+		return ACCESS_WRITE;
+	case TRAP_FETCH_PAGE: case TRAP_FETCH_ACCESS: case TRAP_FETCH_MISALIGNED:
+		return ACCESS_EXEC;
+	default:
+		return ACCESS_READ;
+	}
+}

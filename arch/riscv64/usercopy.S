@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * usercopy.S (riscv64): copies between the kernel and a program, in which any access to the
+ * program's side may fault.  .fixups tells the trap handler where to go on: a fault in a loop of
+ * words goes to the loop of bytes, which finds the exact byte; a fault there ends the copy with what
+ * is left in a2.  sstatus.SUM is on only in here.
+ */
+#define SUM	(1 << 18)
+
+	.macro	fixup from, to, target
+	.pushsection .fixups, "a"
+	.dword	\from, \to, \target
+	.popsection
+	.endm
+
+	/* One direction: a0 = destination, a1 = source, a2 = bytes; result: bytes not copied. */
+	.macro	copy
+	li	t6, SUM
+	csrs	sstatus, t6
+	li	t5, 8
+	bltu	a2, t5, 5f			/* few: bytes */
+	xor	t4, a0, a1
+	andi	t4, t4, 7
+	bnez	t4, 5f				/* never aligned together: bytes */
+11:	andi	t4, a0, 7
+	beqz	t4, 2f
+1:	lbu	t0, 0(a1)			/* to a word boundary */
+	sb	t0, 0(a0)
+	addi	a1, a1, 1
+	addi	a0, a0, 1
+	addi	a2, a2, -1
+	andi	t4, a0, 7
+	bnez	t4, 1b
+2:	li	t5, 64
+	bltu	a2, t5, 4f
+3:	ld	t0, 0(a1)
+	ld	t1, 8(a1)
+	ld	t2, 16(a1)
+	ld	t3, 24(a1)
+	ld	a3, 32(a1)
+	ld	a4, 40(a1)
+	ld	a5, 48(a1)
+	ld	a6, 56(a1)
+	sd	t0, 0(a0)
+	sd	t1, 8(a0)
+	sd	t2, 16(a0)
+	sd	t3, 24(a0)
+	sd	a3, 32(a0)
+	sd	a4, 40(a0)
+	sd	a5, 48(a0)
+	sd	a6, 56(a0)
+	addi	a2, a2, -64
+	addi	a1, a1, 64
+	addi	a0, a0, 64
+	bgeu	a2, t5, 3b
+4:	li	t5, 8
+	bltu	a2, t5, 5f
+41:	ld	t0, 0(a1)
+	sd	t0, 0(a0)
+	addi	a2, a2, -8
+	addi	a1, a1, 8
+	addi	a0, a0, 8
+	bgeu	a2, t5, 41b
+5:	beqz	a2, 7f
+6:	lbu	t0, 0(a1)
+	sb	t0, 0(a0)
+	addi	a2, a2, -1
+	addi	a1, a1, 1
+	addi	a0, a0, 1
+	bnez	a2, 6b
+7:	csrc	sstatus, t6
+	mv	a0, a2
+	ret
+	fixup	1b, 2b, 7b
+	fixup	2b, 5b, 5b
+	fixup	6b, 7b, 7b
+	.endm
+
+	.text
+	.globl	arch_copy_in, arch_copy_out, arch_clear_out, arch_string_in, arch_load32, arch_cas32
+arch_copy_in:
+	copy
+arch_copy_out:
+	copy
+
+arch_clear_out:					/* (dst, n): bytes not cleared */
+	li	t6, SUM
+	csrs	sstatus, t6
+	li	t5, 8
+1:	andi	t4, a0, 7
+	bnez	t4, 3f
+	bltu	a1, t5, 3f
+2:	sd	zero, 0(a0)
+	addi	a1, a1, -8
+	addi	a0, a0, 8
+	bgeu	a1, t5, 2b
+3:	beqz	a1, 4f
+31:	sb	zero, 0(a0)
+	addi	a1, a1, -1
+	addi	a0, a0, 1
+	andi	t4, a0, 7
+	beqz	t4, 5f
+	bnez	a1, 31b
+4:	csrc	sstatus, t6
+	mv	a0, a1
+	ret
+5:	bgeu	a1, t5, 2b
+	bnez	a1, 31b
+	j	4b
+	fixup	2b, 3b, 6f
+	fixup	31b, 4b, 4b
+6:	j	4b				/* words are aligned: the fault is at the word */
+
+arch_string_in:					/* (dst, src, max, *done) */
+	li	t6, SUM
+	csrs	sstatus, t6
+	mv	t1, a0
+	mv	t2, a2
+1:	beqz	a2, 2f
+11:	lbu	t0, 0(a1)
+12:	sb	t0, 0(t1)
+	beqz	t0, 2f
+	addi	t1, t1, 1
+	addi	a1, a1, 1
+	addi	a2, a2, -1
+	bnez	a2, 11b
+2:	csrc	sstatus, t6
+	sub	a0, t1, a0
+	sd	a0, 0(a3)
+	ret
+3:	csrc	sstatus, t6
+	sub	a0, t1, a0
+	sd	a0, 0(a3)
+	li	a0, -14
+	ret
+	fixup	11b, 12b, 3b
+
+arch_load32:					/* (u32 *out, src) */
+	li	t6, SUM
+	csrs	sstatus, t6
+1:	lwu	t0, 0(a1)
+2:	csrc	sstatus, t6
+	sw	t0, 0(a0)
+	li	a0, 0
+	ret
+3:	csrc	sstatus, t6
+	li	a0, -14
+	ret
+	fixup	1b, 2b, 3b
+
+arch_cas32:					/* (u32 *old, at, expect, new) */
+	li	t6, SUM
+	csrs	sstatus, t6
+	sext.w	a2, a2
+1:	lr.w.aqrl t0, (a1)
+	bne	t0, a2, 2f
+	sc.w.rl	t1, a3, (a1)
+	bnez	t1, 1b
+2:	csrc	sstatus, t6
+	sw	t0, 0(a0)
+	li	a0, 0
+	ret
+3:	csrc	sstatus, t6
+	li	a0, -14
+	ret
+	fixup	1b, 2b, 3b
