@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * dentry.h: the tree of names.  A dentry is a name in a directory and the inode it stands for.
+ * In memory file systems the tree is the directory: a name's dentry is pinned until it is removed.
+ * Where inodes come from a lookup, the dentry lives as long as it is used.
+ *
+ * tree_lock guards the whole tree: hash, parents, children, mounts, nlink, and root and cwd of every
+ * struct fs_context.  A dentry is counted; each child holds a reference to its parent, so whoever has a
+ * dentry has its path.  The last reference is only ever dropped under tree_lock.
+ * Order: tree_lock, inode->lock, allocator locks.
+ */
+#pragma once
+#include <stdatomic.h>
+#include <sys/queue.h>
+#include "core/spin.h"
+#include "fs/inode.h"
+
+enum { NAME_INLINE = 24 };
+enum {	/* dentry.flags */
+	D_PINNED = 1,		/* the file system holds a reference: it is in its directory */
+	D_GONE = 2,		/* was removed; only users are left */
+	D_FREE = 4,		/* in no tree: pipes, memfd: name is all there is */
+	D_PASSING = 8,		/* not to be found again: each lookup makes a new one */
+};
+
+struct dentry {
+	_Atomic u32		refs;
+	u32			hash;
+	u16			len;
+	u8			flags;
+	u64			cookie;		/* position in the directory, ascending */
+	u64			last_cookie;	/* as a directory: highest given out */
+	struct dentry		*next;		/* in a hash bucket */
+	struct dentry		*parent;	/* counted; a root's is itself, uncounted */
+	struct inode		*inode;		/* counted */
+	struct dentry		*cover;		/* root of what is mounted here, counted */
+	struct dentry		*covers;	/* a root: where it is mounted, counted */
+	TAILQ_HEAD(dentries, dentry) children;
+	TAILQ_ENTRY(dentry)	sibling;
+	char			*name;
+	char			small[NAME_INLINE];
+};
+
+extern spinlock_t tree_lock;
+
+struct name { const char *s; u32 len, hash; };
+u32 name_hash(const char *s, u32 len);
+
+/* All with tree_lock held: */
+struct dentry *dentry_find(struct dentry *dir, struct name n);	/* uncounted; NULL */
+void dentry_link(struct dentry *dir, struct dentry *d);		/* enter @d as a child, findable */
+void dentry_unlink(struct dentry *d);				/* out of its directory, D_GONE */
+bool dentry_empty(const struct dentry *dir);
+bool dentry_below(const struct dentry *d, const struct dentry *top);	/* d is top or inside */
+long dentry_rename(struct dentry *d, struct dentry *dir, struct name n);
+
+/* A dentry that is in no tree yet, with one reference.  Takes the reference to @ip in any case;
+ * NULL: no memory. */
+struct dentry *dentry_create(struct name n, struct inode *ip);
+struct dentry *dentry_root(struct inode *ip);			/* of a new file system */
+/* An object without a name gets one to be reached by: "pipe:[7]". */
+struct dentry *dentry_free_standing(const char *name, struct inode *ip);
+/* Create, link and pin an entry during set-up of a file system; takes @ip. */
+struct dentry *dentry_add(struct dentry *dir, const char *name, struct inode *ip);
+
+static inline struct dentry *dentry_get(struct dentry *d)
+{
+	atomic_fetch_add_explicit(&d->refs, 1, memory_order_relaxed);
+	return d;
+}
+void dentry_put(struct dentry *d);		/* NULL is fine; tree_lock not held */
+
+/* Path of @d seen from @root into @buf, NUL-terminated: length or -ENAMETOOLONG.  A name that was
+ * removed ends in " (deleted)"; a place that @root does not contain begins with "(unreachable)". */
+long dentry_path(struct dentry *d, struct dentry *root, char *buf, size_t size);

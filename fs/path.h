@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * path.h: from a path to a dentry.  The walk starts over: called again after PENDING it begins at
+ * the front, finds what was read meanwhile in the tree, and gets further.  It allocates nothing.
+ *
+ * Path strings of programs live in a scratch buffer of the hart, which is ours until the function
+ * that is being polled returns: there are two, for calls with two paths.
+ */
+#pragma once
+#include "fs/dentry.h"
+#include "fs/files.h"
+
+enum {	/* flags of a walk */
+	WALK_FOLLOW = 1,	/* the last component too, if it is a symbolic link */
+	WALK_DIR = 2,		/* must lead to a directory */
+	WALK_EMPTY = 4,		/* "" is where we start */
+	WALK_SECOND = 8,	/* use the scratch buffer of the second path for links */
+	WALK_NO_LINKS = 16,	/* any symbolic link is -ELOOP (openat2) */
+	WALK_BENEATH = 32,	/* leaving the start is -EXDEV (openat2) */
+	WALK_IN_ROOT = 64,	/* the start is the root (openat2) */
+	WALK_NO_MAGIC = 128,	/* links of /proc are -ELOOP (openat2) */
+	WALK_NO_XDEV = 256,	/* crossing a mount is -EXDEV (openat2) */
+};
+
+enum last_kind { LAST_NAME, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
+struct last {			/* last component; the name lies in the path or in the scratch buffer */
+	struct name	name;
+	enum last_kind	kind;
+	bool		slash;	/* a slash follows it */
+};
+
+/* Copy a program's path into scratch buffer @which (0, 1): its length; -EFAULT, -ENAMETOOLONG,
+ * -ENOMEM, PENDING. */
+async long path_from_user(uaddr_t path, u32 which, char **out);
+
+/* Walk @path from @at (NULL: the working directory).  *@out is counted, its mounts are followed.
+ * 0, -errno or PENDING. */
+async long path_walk(struct fs_context *c, struct dentry *at, const char *path, u32 flags,
+		     struct dentry **out);
+/* Up to the directory of the last component, counted, which is searchable; the component itself is
+ * not looked at, except that with WALK_FOLLOW a symbolic link there is followed. */
+async long path_parent(struct fs_context *c, struct dentry *at, const char *path, u32 flags,
+		       struct dentry **dir, struct last *last);
+
+/* --- changing names (fs/names.c): decide under tree_lock, then commit ------------------------------- */
+
+/* All take what path_parent() gave; -EROFS, -EACCES, -EPERM, -ENOENT, ... */
+long name_create(struct fs_context *c, struct dentry *dir, const struct last *l, u32 mode, u32 rdev,
+		 const char *target, struct dentry **out);	/* @out may be NULL; counted */
+long name_link(struct fs_context *c, struct dentry *dir, const struct last *l, struct dentry *old);
+long name_remove(struct fs_context *c, struct dentry *dir, const struct last *l, bool directory);
+long name_rename(struct fs_context *c, struct dentry *from, const struct last *old, struct dentry *to,
+		 const struct last *new, u32 flags);		/* RENAME_* */
+
+/* --- opening (fs/open.c) ----------------------------------------------------------------------------- */
+
+/* Like file_open(), with openat2's resolve flags in @walk and a second half that may wait: for a
+ * fifo, file_open_wait() must be awaited after it. */
+async long path_open(struct fs_context *c, struct dentry *at, const char *path, u32 flags, u32 mode,
+		     u32 walk, struct file **out);
+async long file_open_wait(struct file *f);
+/* A file on @d (for itself, memfd, descriptors' links); no access check. */
+long dentry_open(struct dentry *d, u32 flags, struct file **out);
+/* The dentry of @f, made up if it has none: counted; NULL: no memory. */
+struct dentry *file_dentry(struct file *f);
+
+/* --- mounts (fs/mount.c) -------------------------------------------------------------------------------- */
+
+long mount_new(struct dentry *at, const char *type, const char *source, u32 fs_flags, const char *options);
+long mount_remove(struct dentry *root, bool lazy);
+struct text;
+long mounts_text(struct text *t);	/* /proc/mounts */
+long filesystems_text(struct text *t);	/* /proc/filesystems */
+extern struct dentry *root_dentry;		/* "/" of the machine */

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+/* pipe.h: pipes and fifos, for those who create them. */
+#pragma once
+#include "fs/files.h"
+
+/* Both ends of a new pipe; @flags: O_NONBLOCK, O_DIRECT is refused by the caller. */
+long pipe_create(u32 flags, struct file **reader, struct file **writer);
+/* Open an end of the fifo @f->inode as f->flags say; does not wait. */
+long fifo_open(struct inode *ip, struct file *f);
+/* Wait for the other side, as open() does.  Starts over. */
+async long fifo_wait(struct file *f);
