@@ -19,7 +19,7 @@ struct job;
 struct thread;
 struct trace;
 
-enum { SIG_MAX = 64, TASK_COMM_LEN = 16 };
+enum { SIG_MAX = 64, SIGQUEUE_MAX = 1024 /* queued in a process */, TASK_COMM_LEN = 16 };
 
 struct siginfo_k {			/* what the kernel keeps of a siginfo */
 	s32	signo, code, error;
@@ -78,6 +78,8 @@ struct process {
 	bool			exiting;	/* exit_group or a deadly signal: all threads leave */
 	bool			vforked;	/* parent waits on vfork_wait */
 	bool			stopped;	/* threads wait on stop_wait */
+	bool			stop_wanted;	/* a stop signal was taken and SIGCONT has not come since */
+	bool			continued;	/* the parent is still to be told */
 	u8			stop_report;	/* STOP_*: what wait4 has not told yet (proc_lock) */
 	s32			stop_signal;	/* that stopped it (proc_lock) */
 	u32			sig_queued;	/* entries in its signal queues (lock) */
@@ -111,6 +113,7 @@ struct thread {
 	u64			sig_mask;
 	u64			sig_saved;	/* mask to restore after sigsuspend/ppoll */
 	bool			sig_restore;
+	bool			sig_norestart;	/* -ERESTART, but -EINTR after any handler */
 	u64			sig_waiting;	/* rt_sigtimedwait: these wake it though blocked */
 	struct sigpending	pending;
 	uaddr_t			altstack_sp;
