@@ -1,0 +1,83 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""profile.py LINE [FUNCTION]: where the instructions of one operation of a benchmark line go.
+
+Runs the line with n and with 2n operations under a QEMU plugin that counts every instruction; the
+difference, divided by n, is one operation: boot, set-up and end cancel out.  With a function's name
+its instructions are listed one by one.
+"""
+import bisect
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.path.join(TOP, os.environ.get('BUILD', 'build'))
+OUT = os.path.join(TOP, os.environ.get('OUT', 'build/riscv64-release'))
+KERNEL = 1 << 63
+
+
+def run(line, n, tmp):
+    """Address -> count of one run."""
+    counts = f'{tmp}/counts'
+    qemu = shutil.which('qemu-system-riscv64')
+    with open(tmp + '/qemu-system-riscv64', 'w') as f:
+        f.write(f'#!/bin/sh\nexec {qemu} "$@" -plugin file={BUILD}/profile/insn.so,out={counts}\n')
+    os.chmod(tmp + '/qemu-system-riscv64', 0o755)
+    env = dict(os.environ, PATH=tmp + ':' + os.environ['PATH'])
+    r = subprocess.run([TOP + '/weir', 'run', '--icount', '-m', '256M', '--kernel', OUT + '/weir.elf', '--',
+                        BUILD + '/bench/bench', '--count', str(n), line],
+                       env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    if r.returncode or ' - ' in r.stdout:
+        sys.exit(f'profile: {line} failed: {r.stdout}{r.stderr}')
+    with open(counts) as f:
+        return {int(a, 16): int(c) for a, c in map(str.split, f)}
+
+
+def symbols():
+    rows = []
+    for row in open(OUT + '/weir.sym'):
+        m = re.match(r'([0-9a-f]+) (?:[0-9a-f]+ )?[tTwW] (\S+)', row)
+        if m and not m[2].startswith(('.L', '$')):
+            rows.append((int(m[1], 16), m[2]))
+    return sorted(rows)
+
+
+def main(line, function=None):
+    n = int(os.environ.get('COUNT', '500'))
+    with tempfile.TemporaryDirectory() as tmp:
+        few, many = run(line, n, tmp), run(line, 2 * n, tmp)
+    each = {a: (c - few.get(a, 0)) / n for a, c in many.items()}
+    table = symbols()
+    starts = [a for a, _ in table]
+    by_function, program = {}, 0
+    for a, c in each.items():
+        if a < KERNEL:
+            program += c
+            continue
+        name = table[max(bisect.bisect(starts, a) - 1, 0)][1]
+        by_function[name] = by_function.get(name, 0) + c
+    if function:
+        inside = False
+        for row in open(OUT + '/weir.dis'):
+            if m := re.match(r'[0-9a-f]+ <(\S+)>:', row):
+                inside = m[1] == function
+            if inside:
+                m = re.match(r'([0-9a-f]+):\t', row)
+                print(f'{each.get(int(m[1], 16), 0) if m else 0:9.2f}  {row}', end='')
+        return
+    total = program + sum(by_function.values())
+    print(f'{line}: {total:.1f} instructions an operation')
+    print(f'{program:10.1f}  (program)')
+    for name, c in sorted(by_function.items(), key=lambda x: -x[1]):
+        if c >= 0.05:
+            print(f'{c:10.1f}  {name}')
+
+
+if __name__ == '__main__':
+    if len(sys.argv) < 2:
+        sys.exit('usage: make profile LINE=null [FN=function]')
+    main(*sys.argv[1:])
