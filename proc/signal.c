@@ -334,6 +334,7 @@ static void group_send_one(struct process *p, void *arg)
 long signal_send_group(s32 pgid, const struct siginfo_k *info)
 {
 	struct group_send g = { pgid, info, 0 };
+	guard(&proc_lock);
 
 	process_each(group_send_one, &g);
 	return g.found ? 0 : -ESRCH;
@@ -403,6 +404,7 @@ static void orphan_check_one(struct process *q, void *arg)
 static bool is_orphaned(struct process *p)
 {
 	struct orphan_check c = { p, false };
+	guard(&proc_lock);
 
 	process_each(orphan_check_one, &c);
 	return !c.watched;
@@ -648,6 +650,17 @@ async long signal_deliver(struct co *co, struct thread *t, bool restart)
 	co_end();
 }
 
+/* A handler that disarmed its stack gets it back.  The frame's pages were just read: no waiting. */
+static void rearm_altstack(struct thread *t, uaddr_t at)
+{
+	stack_t s;
+
+	if (arch_copy_in(&s, at, sizeof(s)) || s.ss_flags & SS_DISABLE)
+		return;
+	t->altstack_sp = (u64)s.ss_sp;
+	t->altstack_size = s.ss_size;
+}
+
 static async long pop_frame(struct thread *t, u64 *mask)
 {
 	uaddr_t altstack, fault;
@@ -655,6 +668,8 @@ static async long pop_frame(struct thread *t, u64 *mask)
 
 	for (u32 i = 0; i < FRAME_PAGES; i++) {
 		r = arch_signal_pop(&t->ctx, mask, &altstack, &fault);
+		if (!r && t->altstack_flags & SS_AUTODISARM)
+			rearm_altstack(t, altstack);
 		if (r != -EFAULT || (r = user_commit(fault, 1, ACCESS_READ)))
 			return r;
 	}
