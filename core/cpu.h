@@ -6,12 +6,14 @@
 #pragma once
 #include <stdatomic.h>
 #include "arch/arch.h"
+#include "core/spin.h"
 #include "lib/base.h"
 
 struct task;
+struct timer;
 
 /* Run queue of a hart: the owner pushes at tail, anyone takes at head. */
-enum { RING = 256 };
+enum { RING = 256, LOCKS_HELD_MAX = 8 };
 struct ring {
 	_Atomic u32		head, tail;
 	_Atomic(struct task *)	buf[RING];
@@ -20,17 +22,21 @@ struct ring {
 struct cpu {
 	u64			arch[8];	/* first; private to arch/ and known to its assembly */
 	struct task		*current;	/* being polled; NULL in the executor itself */
-	u32			id;		/* 0, 1, ... in order of start */
-	u32			hart;		/* the machine's number */
-	_Atomic u32		resched;	/* the slice is over: yield at the next chance */
-	_Atomic u32		timer_due;	/* set by the timer interrupt */
-	u32			irq_depth;
+	_Atomic(struct task *)	slot;		/* woken last, runs next: its data is hot */
 	u32			slot_runs;
-	struct task		*slot;		/* woken last, runs next: its data is hot */
-	_Atomic(struct task *)	inbox;		/* from interrupts, other harts, and overflow */
+	u32			irq_depth;	/* counted by arch/ */
+	_Atomic(struct task *)	inbox;		/* from interrupts; newest first */
+	_Atomic u32		resched;	/* the slice is over: yield at the next chance */
+	u32			id;		/* 0, 1, ... in order of start */
+	u64			now;		/* clock at the end of the last poll, ns */
+	u64			instret;	/* arch_instret() then */
+	_Atomic u64		timer_next;	/* earliest deadline in the heap, TIME_NEVER: none */
+	u64			timer_armed;	/* what the hardware is programmed to, ns */
+	struct task		*backlog, *backlog_last;	/* what the ring had no room for */
+	struct timer		*timers;	/* the heap; under timer_lock, as is timer_next */
+	spinlock_t		timer_lock;
+	u32			hart;		/* the machine's number */
 	_Atomic u64		quiet;		/* RCU: epoch last seen between two polls */
-	u64			slice_end;	/* time at which resched is set, ns */
-	u64			timer_armed;	/* what the timer is programmed to, ns */
 	void			*mmu;		/* address space loaded, struct vm *; owned by mem/ */
 	struct {
 		u64	polls, wakes, idles, irqs, steals;
@@ -39,10 +45,11 @@ struct cpu {
 #ifdef CHECKED
 	u32			locks_held;
 	u32			chaos;
+	spinlock_t		*held[LOCKS_HELD_MAX];
 #endif
 } __attribute__((aligned(128)));
 
-enum { CPU_MAX = 64 };
+enum { CPU_MAX = 16 };
 extern struct cpu cpus[CPU_MAX];
 extern u32 cpu_count;			/* harts running */
 

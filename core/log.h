@@ -24,6 +24,8 @@ extern void (*log_putc)(char c);
 /* Say what broke, dump tasks, power off with status 99.  Does not return. */
 void panic(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 extern void (*panic_hook)(const char *message);	/* last words on the report channel */
+extern void (*panic_dump)(void);		/* all tasks, through log_raw(), without locks */
+extern void (*panic_power_off)(u32 status);	/* the board's switch; the firmware's at first */
 
 #define assert(x) do { if (unlikely(!(x)))					\
 		panic("%s:%d: assertion failed: %s", __FILE__, __LINE__, #x); } while (0)

@@ -22,6 +22,13 @@ struct waiter {				/* one task waiting for one source */
 	u64				key;	/* futex address; permits wanted; WAIT_SHARED */
 };
 
+struct timer {				/* node of a hart's pairing heap: core/timer.c */
+	struct timer	*child;		/* the first one */
+	struct timer	*next;		/* sibling */
+	struct timer	*prev;		/* sibling, or the parent of a first child */
+	u64		at;		/* deadline, ns */
+};
+
 enum { T_RUN = 1, T_WAKE = 2, T_DONE = 4 };		/* task.state */
 enum { WAIT_SIGNAL = 1, WAIT_KILL = 2 };		/* task.pending, task.mode */
 
@@ -29,23 +36,22 @@ struct task {
 	_Atomic u32	state;
 	_Atomic u32	pending;	/* WAIT_* : a signal, a deadly signal has arrived */
 	_Atomic u32	mode;		/* WAIT_* that end the present sleep */
-	u32		hart_hint;	/* where it ran last */
-	struct task	*next;		/* in a run queue or inbox */
+	_Atomic u32	timer_cpu;	/* hart in whose heap the timer is + 1; 0: not armed */
 	uintptr_t	frames_end;
+	struct task	*next;		/* in a run queue or inbox */
+	struct waiter	w;		/* for functions that start over */
+	struct waitq	*grant;		/* a sem_release() gave us what we waited for */
 	long		(*main)(struct co *co, struct task *t);
 	void		(*exit)(struct task *t);	/* after main has returned; may free t */
-	struct waitq	*grant;		/* a sem_release() gave us what we waited for */
-	struct waiter	w;		/* for functions that start over */
-	u64		timer_at;	/* deadline of the present sleep, ns; 0: none */
-	u32		timer_slot;	/* place in the hart's timer heap, 1-based; 0: not queued */
-	u32		timer_cpu;
-	const char	*name;		/* for dumps */
 	u64		cpu_ns;		/* time spent in polls, a program's time included */
 	u64		cpu_instret;	/* same in instructions */
+	struct timer	timer;		/* deadline of the present sleep */
+	const char	*name;		/* for dumps */
 	u32		high;		/* checked build: bytes of the deepest frame */
 	u32		pad_;
 	u64		frames[];
 };
+_Static_assert(sizeof(struct task) <= 192, "tasks are many");
 
 static inline struct task *task_current(void) { return this_cpu()->current; }
 static inline uintptr_t co_limit(void) { return task_current()->frames_end; }
@@ -54,26 +60,40 @@ static inline uintptr_t co_limit(void) { return task_current()->frames_end; }
 void task_init(struct task *t, const char *name, u32 frames,
 	       long (*main)(struct co *co, struct task *t), void (*exit)(struct task *t));
 
-/* Make @t run (again).  Any context, interrupts included; never blocks. */
+/* Make @t run (again), next on this hart.  Any context, interrupts included; never blocks. */
 void task_wake(struct task *t);
+void task_requeue(struct task *t);	/* the same, behind all who are ready */
 
-/* Announce a signal (WAIT_SIGNAL and perhaps WAIT_KILL): ends sleeps that allow it. */
+/* Announce a signal (WAIT_SIGNAL and perhaps WAIT_KILL): ends sleeps that allow it.  It stays
+ * announced until task_pending_clear(): sleeps that allow it fail at once. */
 void task_interrupt(struct task *t, u32 what);
+static inline void task_pending_clear(struct task *t, u32 what)
+{
+	atomic_fetch_and(&t->pending, ~what);
+}
 
 /* Print the chain of waits of a sleeping task through log_raw(). Takes no lock. */
 void task_backtrace(const struct task *t);
 
+/* Time and instructions used so far; of the current task, too. */
+u64 task_cpu_ns(const struct task *t);
+u64 task_cpu_instret(const struct task *t);
+
 /* Yield the hart once (inside a framed function whose frame is f). */
 #define co_yield() do { task_requeue(task_current()); co_pause(); } while (0)
-void task_requeue(struct task *t);	/* wake it, behind all who are ready */
 
 /* --- executor (core/exec.c) --------------------------------------------------------- */
 
 void exec_init(struct cpu *c, u32 id, u32 hart);	/* once per hart, before anything else */
 void exec_run(void) __attribute__((noreturn));		/* this hart's loop */
 void exec_timer_irq(void);				/* from the timer interrupt */
-bool exec_idle(void);					/* nothing is queued on any hart */
+bool exec_idle(void);					/* nothing is queued on any hart: a hint */
 
-/* Start a program's slice now; resched is set when it ends.  Called before entering it. */
-void exec_slice_begin(void);
+/*
+ * Call it each time before a program is entered.  Arms the timer for the end of the slice (of
+ * this poll: entering again does not lengthen it) or an earlier deadline.  True: enter the
+ * program now; interrupts are off so that none is missed.  False: the slice is over, or an
+ * interrupt woke somebody: co_yield() first.
+ */
+bool exec_slice_begin(void);
 bool exec_step(void);					/* one poll; false if nothing to do (tests) */

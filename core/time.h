@@ -9,15 +9,28 @@
 enum { NSEC_PER_USEC = 1000, NSEC_PER_MSEC = 1000000, NSEC_PER_SEC = 1000000000 };
 #define TIME_NEVER	UINT64_MAX
 
-u64 clock_now(void);			/* monotonic, since boot */
+void clock_init(void);			/* after arch_ticks_set_hz(); exec_init() did it before */
+u64 clock_now(void);			/* monotonic, since the machine was switched on */
 u64 clock_real(void);			/* since 1970, from the real-time clock read at boot */
 void clock_set_real(u64 ns);		/* settimeofday; also used by the RTC driver */
+u64 clock_real_offset(void);		/* clock_real() - clock_now(), may wrap: for the vDSO */
+u64 clock_ticks(u64 ns);		/* a tick at which clock_ns() is not below @ns, at most 2 late */
+
+/* Fixed-point factor, 64 bits behind the point: clocks of any rate convert without division. */
+struct scale { u64 mult, frac; };
+extern struct scale clock_scale;	/* ticks to ns */
+static inline u64 scale_apply(struct scale s, u64 v)
+{
+	return v * s.mult + (u64)((unsigned __int128)v * s.frac >> 64);
+}
+static inline u64 clock_ns(u64 ticks) { return scale_apply(clock_scale, ticks); }
 
 static inline u64 time_add(u64 a, u64 b) { return a + b < a ? TIME_NEVER : a + b; }
 
-/* Program the hart's timer for the earliest of its deadlines (core/timer.c). */
+/* --- timers (core/timer.c): each task has one, in the heap of the hart that started it.  The
+ * hardware is programmed when a hart goes idle or enters a program, not here. */
 struct task;
-void timer_start(struct task *t, u64 at);	/* wake @t at @at; one timer a task */
+void timer_start(struct task *t, u64 at);	/* wake @t at @at; current task or not running */
 void timer_stop(struct task *t);
-void timer_expire(void);			/* executor: wake all that are due on this hart */
+void timer_expire(u64 now);			/* executor: wake all that are due on this hart */
 u64 timer_next(void);				/* earliest deadline of this hart or TIME_NEVER */

@@ -20,6 +20,7 @@ void waitq_init(struct waitq *q);
 void wait_add(struct waitq *q, struct waiter *w);	/* for the current task; q locked */
 bool wait_cancel(struct waiter *w);			/* false: was woken (not queued) */
 struct task *wake_first(struct waitq *q);		/* q locked */
+struct task *wake_waiter(struct waitq *q, struct waiter *w);	/* q locked, w queued on it */
 u32 wake_one(struct waitq *q);				/* past WAIT_SHARED ones */
 u32 wake_all(struct waitq *q);
 bool waitq_empty(struct waitq *q);			/* a hint */

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exec.c: the executor, a loop on each hart that polls the tasks that are ready.
+ *
+ * A hart owns its queues: the slot (the task woken last, whose data is hot, runs next, but not for
+ * ever), the ring and, behind it, the backlog.  Only the owner puts tasks there, and only outside
+ * interrupts; other harts may take from the ring.  Interrupts touch nothing but the inbox (lock-free,
+ * anyone may empty it).  So no interrupt is ever off for the sake of a queue.
+ *
+ * A task is in one queue at most: see its state in task.h.  No lock is held while a task is polled.
+ */
+#include <string.h>
+#include "core/check.h"
+#include "core/log.h"
+#include "core/time.h"
+#include "core/wait.h"
+
+enum { SLOT_BUDGET = 8, STEAL_MAX = 32, SLICE_NS = 4 * NSEC_PER_MSEC };
+_Static_assert(CPU_MAX <= 64 && STEAL_MAX <= RING / 2, "idle_harts is a word; loot fits a ring");
+
+struct cpu cpus[CPU_MAX];
+u32 cpu_count;
+static _Atomic u64 idle_harts;			/* bit i: hart i sleeps, or is about to */
+
+/* --- queues ---------------------------------------------------------------------------------- */
+
+/* Something can be taken from this hart: let an idle one come for it. */
+static void kick_idle(struct cpu *c)
+{
+	u64 idle;
+
+	atomic_thread_fence(memory_order_seq_cst);	/* what was queued, then who sleeps */
+	idle = atomic_load_explicit(&idle_harts, memory_order_relaxed);
+	if (idle >> c->id & 1)
+		return;					/* will look for itself */
+	while (idle) {
+		u64 bit = idle & -idle;
+		u64 old = atomic_fetch_and(&idle_harts, ~bit);
+
+		if (old & bit) {
+			arch_send_ipi(&cpus[__builtin_ctzll(bit)]);
+			return;
+		}
+		idle = old;				/* somebody else kicked that one */
+	}
+}
+
+static inline void kick(struct cpu *c)
+{
+	if (unlikely(cpu_count > 1))
+		kick_idle(c);
+}
+
+static void inbox_push(struct cpu *c, struct task *t)
+{
+	struct task *head = atomic_load_explicit(&c->inbox, memory_order_relaxed);
+
+	do
+		t->next = head;
+	while (!atomic_compare_exchange_weak_explicit(&c->inbox, &head, t,
+			memory_order_release, memory_order_relaxed));
+	atomic_store_explicit(&c->resched, 1, memory_order_relaxed);
+	kick(c);
+}
+
+static inline bool inbox_empty(struct cpu *c)
+{
+	return !atomic_load_explicit(&c->inbox, memory_order_relaxed);
+}
+
+/* Owner only: false if it is full. */
+static inline bool ring_push(struct ring *r, struct task *t)
+{
+	u32 tail = atomic_load_explicit(&r->tail, memory_order_relaxed);
+
+	if (unlikely(tail - atomic_load_explicit(&r->head, memory_order_acquire) == RING))
+		return false;
+	atomic_store_explicit(&r->buf[tail % RING], t, memory_order_relaxed);
+	atomic_store_explicit(&r->tail, tail + 1, memory_order_release);
+	return true;
+}
+
+/* Anyone: take half of what is there, at most @max: look first, then claim all with one CAS. */
+static inline u32 ring_take(struct ring *r, struct task **out, u32 max)
+{
+	u32 n, head = atomic_load_explicit(&r->head, memory_order_acquire);
+
+	do {
+		u32 left = atomic_load_explicit(&r->tail, memory_order_acquire) - head;
+
+		if (unlikely(left > RING))
+			left = 0;			/* head was stale; the CAS would fail */
+		n = min(max, left - left / 2);
+		for (u32 i = 0; i < n; i++)
+			out[i] = atomic_load_explicit(&r->buf[(head + i) % RING],
+						      memory_order_relaxed);
+	} while (n && !atomic_compare_exchange_weak_explicit(&r->head, &head, head + n,
+			memory_order_acq_rel, memory_order_acquire));
+	return n;
+}
+
+static void backlog_push(struct cpu *c, struct task *t)
+{
+	t->next = NULL;
+	if (c->backlog)
+		c->backlog_last->next = t;
+	else
+		c->backlog = t;
+	c->backlog_last = t;
+}
+
+static inline void append(struct cpu *c, struct task *t)
+{
+	if (unlikely(c->backlog) || unlikely(!ring_push(&c->rq, t)))
+		backlog_push(c, t);
+}
+
+static void backlog_refill(struct cpu *c)
+{
+	struct task *t;
+
+	while ((t = c->backlog)) {
+		struct task *next = t->next;		/* t may be stolen and run at once */
+
+		if (!ring_push(&c->rq, t))
+			return;
+		c->backlog = next;
+	}
+}
+
+/* Move what interrupts left at @from to the queue of @c, oldest first. */
+static void inbox_drain(struct cpu *from, struct cpu *c)
+{
+	struct task *t = atomic_exchange_explicit(&from->inbox, NULL, memory_order_acquire);
+	struct task *fifo = NULL, *next;
+
+	for (; t; t = next) {
+		next = t->next;
+		t->next = fifo;
+		fifo = t;
+	}
+	for (; fifo; fifo = next) {
+		next = fifo->next;
+		append(c, fifo);
+	}
+}
+
+/* Queue @t behind all who are ready on @c, this hart. */
+static void run_later(struct cpu *c, struct task *t)
+{
+	if (unlikely(!inbox_empty(c)))
+		inbox_drain(c, c);
+	append(c, t);
+	kick(c);
+}
+
+static struct task *steal_from(struct cpu *v, struct cpu *c)
+{
+	struct task *loot[STEAL_MAX];
+	u32 n;
+
+	if (!inbox_empty(v))
+		inbox_drain(v, c);
+	n = ring_take(&v->rq, loot, STEAL_MAX);
+	for (u32 i = 0; i < n; i++)
+		append(c, loot[i]);
+	c->count.steals += n;
+	return ring_take(&c->rq, loot, 1) ? loot[0] : NULL;
+}
+
+static struct task *steal(struct cpu *c)
+{
+	struct task *t;
+
+	for (u32 i = 1; i < cpu_count; i++)
+		if ((t = steal_from(&cpus[(c->id + i) % cpu_count], c)))
+			return t;
+	return NULL;
+}
+
+static struct task *next_queued(struct cpu *c)
+{
+	struct task *t;
+
+	atomic_store_explicit(&c->resched, 0, memory_order_relaxed);
+	if (unlikely(!inbox_empty(c)))
+		inbox_drain(c, c);
+	if (likely(ring_take(&c->rq, &t, 1)))
+		return t;
+	if (unlikely(c->backlog)) {
+		backlog_refill(c);
+		if (ring_take(&c->rq, &t, 1))
+			return t;
+	}
+	return cpu_count > 1 ? steal(c) : NULL;
+}
+
+static inline struct task *next_task(struct cpu *c)
+{
+	struct task *t = atomic_load_explicit(&c->slot, memory_order_relaxed);
+
+	if (t) {
+		atomic_store_explicit(&c->slot, NULL, memory_order_relaxed);
+		if (likely(c->slot_runs++ < SLOT_BUDGET))
+			return t;
+		run_later(c, t);
+	}
+	c->slot_runs = 0;
+	return next_queued(c);
+}
+
+/* --- waking ---------------------------------------------------------------------------------- */
+
+void task_wake(struct task *t)
+{
+	struct cpu *c = this_cpu();
+	struct task *old;
+
+	/* Release: the task sees what was done before it is polled. */
+	if (atomic_fetch_or_explicit(&t->state, T_WAKE, memory_order_acq_rel))
+		return;					/* queued, running or done already */
+	c->count.wakes++;
+	if (unlikely(c->irq_depth)) {
+		inbox_push(c, t);
+		return;
+	}
+	old = atomic_load_explicit(&c->slot, memory_order_relaxed);
+	atomic_store_explicit(&c->slot, t, memory_order_relaxed);
+	if (unlikely(old))
+		run_later(c, old);
+}
+
+void task_requeue(struct task *t)
+{
+	struct cpu *c = this_cpu();
+
+	if (atomic_fetch_or_explicit(&t->state, T_WAKE, memory_order_acq_rel))
+		return;					/* running: poll() puts it last */
+	c->count.wakes++;
+	if (unlikely(c->irq_depth))
+		inbox_push(c, t);
+	else
+		run_later(c, t);
+}
+
+/* --- one poll -------------------------------------------------------------------------------- */
+
+/* Undo what the last sleep left: a task may be polled early, or go on without having been woken. */
+static inline void leave_sleep(struct task *t)
+{
+	if (unlikely(atomic_load_explicit(&t->w.q, memory_order_acquire)))
+		wait_cancel(&t->w);
+	if (atomic_load_explicit(&t->timer_cpu, memory_order_relaxed))
+		timer_stop(t);
+	if (atomic_load_explicit(&t->mode, memory_order_relaxed))
+		atomic_store_explicit(&t->mode, 0, memory_order_relaxed);
+}
+
+/* Time goes to @t from the end of the poll before it: the search for it included. */
+static inline void account(struct cpu *c, struct task *t)
+{
+	u64 now = clock_ns(arch_ticks()), instret = arch_instret();
+
+	t->cpu_ns += now - c->now;
+	t->cpu_instret += instret - c->instret;
+	c->now = now;
+	c->instret = instret;
+}
+
+static void finish(struct task *t)
+{
+	leave_sleep(t);
+	atomic_store_explicit(&t->state, T_DONE, memory_order_release);
+	if (t->exit)
+		t->exit(t);
+}
+
+static inline void poll(struct cpu *c, struct task *t)
+{
+	long r;
+
+	atomic_exchange_explicit(&t->state, T_RUN, memory_order_acq_rel);
+	c->current = t;
+	c->count.polls++;
+	do {
+		leave_sleep(t);
+		check_before_poll(t);
+		r = t->main((struct co *)t->frames, t);
+	} while (check_after_poll(t, r));
+	c->current = NULL;
+	account(c, t);
+	if (unlikely(r != PENDING))
+		finish(t);
+	else if (atomic_fetch_sub_explicit(&t->state, T_RUN, memory_order_acq_rel) != T_RUN)
+		run_later(c, t);			/* woken while it ran */
+}
+
+u64 task_cpu_ns(const struct task *t)
+{
+	return t->cpu_ns + (t == task_current() ? clock_now() - this_cpu()->now : 0);
+}
+
+u64 task_cpu_instret(const struct task *t)
+{
+	return t->cpu_instret + (t == task_current() ? arch_instret() - this_cpu()->instret : 0);
+}
+
+/* --- loop ------------------------------------------------------------------------------------ */
+
+bool exec_step(void)
+{
+	struct cpu *c = this_cpu();
+	struct task *t;
+
+	if (unlikely(atomic_load_explicit(&c->timer_next, memory_order_relaxed) <= c->now))
+		timer_expire(c->now);
+	t = next_task(c);
+	if (likely(t)) {
+		poll(c, t);
+		return true;
+	}
+	c->now = clock_now();				/* nobody's time */
+	c->instret = arch_instret();
+	return timer_next() <= c->now;
+}
+
+/* What this hart could run now without looking into slots and backlogs, which are their owners'. */
+static bool work_in_sight(struct cpu *c)
+{
+	for (u32 i = 0; i < cpu_count; i++)
+		if (!inbox_empty(&cpus[i]) ||
+		    atomic_load_explicit(&cpus[i].rq.head, memory_order_relaxed) !=
+		    atomic_load_explicit(&cpus[i].rq.tail, memory_order_relaxed))
+			return true;
+	return false;
+}
+
+static void timer_arm(struct cpu *c, u64 at)
+{
+	if (at >= c->timer_armed)
+		return;					/* comes early enough */
+	c->timer_armed = at;
+	arch_timer_set(clock_ticks(at));
+}
+
+/* Announce that we sleep, look once more, sleep.  Interrupts are off from the last look on: one
+ * that comes now ends arch_wait(). */
+static void idle(struct cpu *c)
+{
+	u64 bit = (u64)1 << c->id;
+
+	atomic_fetch_or(&idle_harts, bit);
+	atomic_thread_fence(memory_order_seq_cst);
+	arch_irq_off();
+	if (!work_in_sight(c)) {
+		c->count.idles++;
+		timer_arm(c, timer_next());
+		arch_wait();
+	}
+	arch_irq_on();
+	atomic_fetch_and(&idle_harts, ~bit);
+	c->now = clock_now();
+	c->instret = arch_instret();
+}
+
+void exec_run(void)
+{
+	struct cpu *c = this_cpu();
+
+	arch_irq_on();
+	for (;;)
+		if (!exec_step())
+			idle(c);
+}
+
+bool exec_idle(void)
+{
+	for (u32 i = 0; i < cpu_count; i++)
+		if (atomic_load_explicit(&cpus[i].slot, memory_order_relaxed))
+			return false;
+	return !work_in_sight(this_cpu());
+}
+
+void exec_init(struct cpu *c, u32 id, u32 hart)
+{
+	memset((char *)c + sizeof(c->arch), 0, sizeof(*c) - sizeof(c->arch));
+	c->id = id;
+	c->hart = hart;
+	c->timer_next = c->timer_armed = TIME_NEVER;
+	arch_cpu_init(c);
+	if (!id)
+		clock_init();
+	c->now = clock_now();
+	c->instret = arch_instret();
+	cpu_count = max(cpu_count, id + 1);
+}
+
+/* --- slices ---------------------------------------------------------------------------------- */
+
+bool exec_slice_begin(void)
+{
+	struct cpu *c = this_cpu();
+
+	arch_irq_off();
+	timer_arm(c, min(c->now + SLICE_NS, timer_next()));
+	if (likely(!atomic_load_explicit(&c->resched, memory_order_relaxed)))
+		return true;
+	arch_irq_on();
+	return false;
+}
+
+/* It may have been armed for somebody who needs it no more; whoever needs it arms it again. */
+void exec_timer_irq(void)
+{
+	struct cpu *c = this_cpu();
+
+	c->timer_armed = TIME_NEVER;
+	arch_timer_quiet();
+	atomic_store_explicit(&c->resched, 1, memory_order_relaxed);
+}

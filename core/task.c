@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * task.c: what can be done to a task from outside: set it up, announce a signal, look at its chain
+ * of waits.  Who may run it is the executor's matter (exec.c), how it sleeps wait.c's.
+ */
+#include <string.h>
+#include "core/log.h"
+#include "core/task.h"
+
+void task_init(struct task *t, const char *name, u32 frames,
+	       long (*main)(struct co *co, struct task *t), void (*exit)(struct task *t))
+{
+	memset(t, 0, sizeof(*t));
+	t->name = name;
+	t->main = main;
+	t->exit = exit;
+	t->frames_end = (uintptr_t)t->frames + align_down(frames, 8);
+	if (frames >= sizeof(struct co))
+		((struct co *)t->frames)->at = 0;
+}
+
+/* A sleeper stores its mode and then looks at pending; we store pending and then look at its mode:
+ * one of the two sees the other (both sequentially consistent). */
+void task_interrupt(struct task *t, u32 what)
+{
+	atomic_fetch_or(&t->pending, what);
+	if (atomic_load(&t->mode) & what)
+		task_wake(t);
+}
+
+/* --- backtrace --------------------------------------------------------------------------------- */
+
+/* Names of functions are constants of the image, which is less than 2 GiB long. */
+const char co_text[] = "co_text";
+
+static const char *co_name(const struct co *c)
+{
+	return co_text + (s32)(c->fn - (u32)(uintptr_t)co_text);
+}
+
+void task_backtrace(const struct task *t)
+{
+	const struct co *c = (const struct co *)t->frames;
+
+	for (u32 i = 0; (uintptr_t)c < t->frames_end && c->at; i++) {
+		log_raw("  #%u %s:%u (%u bytes)\n", i, co_name(c), c->at & 0xffff, c->at >> 16);
+		if (!(c->at >> 16))
+			break;				/* no frame is empty: damaged */
+		c = (const struct co *)((const char *)c + (c->at >> 16));
+	}
+}
+
+/* Never called: that a body ends in a return is checked when it is compiled. */
+#ifndef __OPTIMIZE__
+void co_no_return(void) { panic("coroutine body ended without a return"); }
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * wait.c: every way to wait, and to be woken.
+ *
+ * q->lock guards the list of a queue, and w->q of each waiter in it.  A waker takes the waiter out,
+ * stores w->q = NULL last (the waiter may be gone then: it lies in a frame), and wakes the task.
+ * So w->q == NULL, read with acquire, means: no longer queued, and what the waker did is visible.
+ * Only the task itself queues its waiters.  Nobody holds two queue locks.
+ */
+#include "core/log.h"
+#include "core/time.h"
+#include "core/wait.h"
+
+void waitq_init(struct waitq *q)
+{
+	*q = (struct waitq){ .waiters = TAILQ_HEAD_INITIALIZER(q->waiters) };
+}
+
+__attribute__((no_sanitize("thread"))) bool waitq_empty(struct waitq *q)
+{
+	return TAILQ_EMPTY(&q->waiters);
+}
+
+static inline void add(struct waitq *q, struct waiter *w, struct task *t)
+{
+	w->task = t;
+	TAILQ_INSERT_TAIL(&q->waiters, w, link);
+	atomic_store_explicit(&w->q, q, memory_order_release);
+}
+
+void wait_add(struct waitq *q, struct waiter *w)
+{
+	check(atomic_load(&q->lock.v));
+	check(!atomic_load(&w->q));
+	add(q, w, task_current());
+}
+
+bool wait_cancel(struct waiter *w)
+{
+	struct waitq *q;
+
+	while ((q = atomic_load_explicit(&w->q, memory_order_acquire))) {
+		guard(&q->lock);
+		if (atomic_load_explicit(&w->q, memory_order_relaxed) != q)
+			continue;			/* woken, or moved to another queue */
+		TAILQ_REMOVE(&q->waiters, w, link);
+		atomic_store_explicit(&w->q, NULL, memory_order_relaxed);
+		return true;
+	}
+	return false;
+}
+
+/* --- waking -------------------------------------------------------------------------------------- */
+
+struct task *wake_waiter(struct waitq *q, struct waiter *w)
+{
+	struct task *t = w->task;
+
+	TAILQ_REMOVE(&q->waiters, w, link);
+	atomic_store_explicit(&w->q, NULL, memory_order_release);	/* w is gone */
+	task_wake(t);
+	return t;
+}
+
+struct task *wake_first(struct waitq *q)
+{
+	struct waiter *w = TAILQ_FIRST(&q->waiters);
+
+	check(atomic_load(&q->lock.v));
+	return w ? wake_waiter(q, w) : NULL;
+}
+
+u32 wake_one(struct waitq *q)
+{
+	struct waiter *w;
+	bool shared;
+	u32 n = 0;
+
+	guard(&q->lock);
+	while ((w = TAILQ_FIRST(&q->waiters))) {
+		shared = w->key == WAIT_SHARED;
+		wake_waiter(q, w);
+		n++;
+		if (!shared)
+			break;
+	}
+	return n;
+}
+
+u32 wake_all(struct waitq *q)
+{
+	u32 n = 0;
+
+	guard(&q->lock);
+	while (wake_first(q))
+		n++;
+	return n;
+}
+
+/* --- sleeping -------------------------------------------------------------------------------------- */
+
+/* Say what may end the sleep, then look: task_interrupt() does it the other way round. */
+static inline long announce(struct task *t, u32 mode)
+{
+	if (!mode)
+		return PENDING;
+	atomic_store(&t->mode, mode);
+	return unlikely(atomic_load(&t->pending) & mode) ? -EINTR : PENDING;
+}
+
+async long wait_locked(struct waitq *q, u32 mode)
+{
+	struct task *t = task_current();
+	long r = announce(t, mode);
+
+	check(!atomic_load(&t->w.q));			/* one sleep at a time */
+	if (likely(r == PENDING)) {
+		t->w.key = 0;
+		add(q, &t->w, t);
+	}
+	return r;
+}
+
+async long wait_on(struct waitq *q)
+{
+	guard(&q->lock);
+	return wait_locked(q, WAIT_SIGNAL | WAIT_KILL);
+}
+
+async long wait_kill(struct waitq *q)
+{
+	guard(&q->lock);
+	return wait_locked(q, WAIT_KILL);
+}
+
+async long wait_quiet(struct waitq *q)
+{
+	guard(&q->lock);
+	return wait_locked(q, 0);
+}
+
+async long wait_on_until(struct waitq *q, u64 deadline)
+{
+	long r;
+
+	if (deadline && clock_now() >= deadline)
+		return -ETIMEDOUT;
+	r = wait_on(q);
+	if (r == PENDING && deadline)
+		timer_start(task_current(), deadline);
+	return r;
+}
+
+async long wait_until(u64 deadline)
+{
+	struct task *t = task_current();
+	long r = announce(t, WAIT_SIGNAL | WAIT_KILL);
+
+	if (r != PENDING || !deadline)
+		return r;
+	if (clock_now() >= deadline)
+		return -ETIMEDOUT;
+	timer_start(t, deadline);
+	return PENDING;
+}
+
+async long wait_woken(struct waiter *w, u64 deadline)
+{
+	long r;
+
+	if (!atomic_load_explicit(&w->q, memory_order_acquire))
+		return 0;
+	r = wait_until(deadline);
+	return r == PENDING || wait_cancel(w) ? r : 0;	/* a wakeup that came first counts */
+}
+
+/* --- fair sleeping locks ----------------------------------------------------------------------------- */
+
+void sem_init(struct sem *s, s64 n)
+{
+	waitq_init(&s->q);
+	s->count = n;
+}
+
+static inline bool take(struct sem *s, u64 n)
+{
+	if (s->count < (s64)n || !TAILQ_EMPTY(&s->q.waiters))
+		return false;
+	s->count -= n;
+	return true;
+}
+
+async long sem_acquire(struct sem *s, u64 n)
+{
+	struct task *t = task_current();
+
+	if (unlikely(t->grant == &s->q)) {		/* handed over while we slept */
+		t->grant = NULL;
+		return 0;
+	}
+	if (co_again())
+		return PENDING;
+	guard(&s->q.lock);
+	if (likely(take(s, n)))
+		return 0;
+	t->w.key = n;
+	add(&s->q, &t->w, t);
+	return PENDING;
+}
+
+bool sem_try(struct sem *s, u64 n)
+{
+	guard(&s->q.lock);
+	return take(s, n);
+}
+
+/* Hand permits over in the order of the queue: nobody who comes later gets in between. */
+static void hand_over(struct sem *s)
+{
+	struct waiter *w;
+
+	while ((w = TAILQ_FIRST(&s->q.waiters)) && s->count >= (s64)w->key) {
+		s->count -= w->key;
+		w->task->grant = &s->q;
+		wake_waiter(&s->q, w);
+	}
+}
+
+void sem_release(struct sem *s, u64 n)
+{
+	guard(&s->q.lock);
+	s->count += n;
+	if (unlikely(!TAILQ_EMPTY(&s->q.waiters)))
+		hand_over(s);
+}
