@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * board.c: what the device tree says.  board_read() walks it once, in order: the properties of a
+ * node come before its children, so a node is complete when its first child or its end is reached,
+ * and what children need of their ancestors is on a small stack.  Facts go to struct board, nodes
+ * that have a driver to a table that drivers_bind() works through.
+ *
+ * The firmware's tree is trusted to be honest, not to be well-formed: libfdt checks every offset,
+ * and lengths of properties are checked here.  "ranges" is taken to be the identity.
+ */
+#include <libfdt.h>
+#include <string.h>
+#include "arch/arch.h"
+#include "core/log.h"
+#include "dev/board.h"
+#include "dev/driver.h"
+
+struct board board ro_after_init;
+struct device devices[DEVICES_MAX] ro_after_init;
+u32 device_count ro_after_init;
+
+/* --- one node ------------------------------------------------------------------------------------ */
+
+enum prop {
+	P_COMPATIBLE, P_REG, P_INTERRUPTS, P_ADDRESS_CELLS, P_SIZE_CELLS, P_STATUS, P_DEVICE_TYPE,
+	P_PHANDLE, P_BOOTARGS, P_INITRD_START, P_INITRD_END, P_RNG_SEED, P_TIMEBASE, P_COUNT
+};
+static const char *const prop_names[P_COUNT] = {
+	"compatible", "reg", "interrupts", "#address-cells", "#size-cells", "status", "device_type",
+	"phandle", "bootargs", "linux,initrd-start", "linux,initrd-end", "rng-seed",
+	"timebase-frequency",
+};
+
+enum place { IN_OTHER, IN_ROOT, IN_RESERVED, IN_CPUS, IN_CPU };	/* what a parent is */
+enum { DEPTH_MAX = 16 };
+
+struct walk {
+	const void	*fdt;
+	int		node;			/* offset of the present one */
+	const char	*name;
+	bool		open;			/* its properties are being read */
+	struct { const void *data; int len; } prop[P_COUNT];
+	u32		depth;			/* of the present node; the root is 1 */
+	struct level { enum place place; u32 address_cells, size_cells; } level[DEPTH_MAX + 1];
+	u32		hart;			/* index of the last cpu node */
+};
+
+static u64 cells(const fdt32_t *c, u32 n)
+{
+	u64 v = 0;
+
+	while (n--)
+		v = v << 32 | fdt32_to_cpu(*c++);
+	return v;
+}
+
+static u64 prop_number(const struct walk *w, enum prop p, u64 otherwise)
+{
+	int len = w->prop[p].len;
+
+	return len == 4 || len == 8 ? cells(w->prop[p].data, len / 4) : otherwise;
+}
+
+static bool prop_is(const struct walk *w, enum prop p, const char *value)
+{
+	return w->prop[p].len == (int)strlen(value) + 1 && !memcmp(w->prop[p].data, value, w->prop[p].len);
+}
+
+/* The @i-th pair of "reg". */
+static bool reg_pair(const struct walk *w, u32 i, u64 *base, u64 *size)
+{
+	const struct level *up = &w->level[w->depth - 1];
+	u32 pair = up->address_cells + up->size_cells;
+	const fdt32_t *c = w->prop[P_REG].data;
+
+	if (!pair || (u64)(i + 1) * pair * 4 > (u64)max(w->prop[P_REG].len, 0))
+		return false;
+	*base = cells(c + i * pair, up->address_cells);
+	*size = cells(c + i * pair + up->address_cells, up->size_cells);
+	return true;
+}
+
+/* --- nodes the kernel itself wants to know ------------------------------------------------------- */
+
+static void memory_node(const struct walk *w)
+{
+	u64 base, size;
+
+	for (u32 i = 0; reg_pair(w, i, &base, &size); i++)
+		if (size && board.memory_count < ARRAY_SIZE(board.memory)) {
+			board.memory[board.memory_count].base = base;
+			board.memory[board.memory_count++].size = size;
+		}
+}
+
+/* Reserved memory that does not fit the table would be handed out: then there is no safe memory. */
+static void reserve(u64 base, u64 size)
+{
+	if (!size)
+		return;
+	if (board.reserved_count < ARRAY_SIZE(board.reserved)) {
+		board.reserved[board.reserved_count].base = base;
+		board.reserved[board.reserved_count].size = size;
+	}
+	board.reserved_count++;
+}
+
+static void reserved_node(const struct walk *w)
+{
+	u64 base, size;
+
+	for (u32 i = 0; reg_pair(w, i, &base, &size); i++)
+		reserve(base, size);
+}
+
+static void cpu_node(struct walk *w)
+{
+	u64 hart, size;
+
+	w->hart = ARRAY_SIZE(board.harts);
+	if (w->prop[P_STATUS].data && !prop_is(w, P_STATUS, "okay"))
+		return;
+	if (!reg_pair(w, 0, &hart, &size) || board.hart_count == ARRAY_SIZE(board.harts))
+		return;
+	w->hart = board.hart_count;
+	board.harts[board.hart_count++] = hart;
+}
+
+static void chosen_node(const struct walk *w)
+{
+	size_t n = min((size_t)max(w->prop[P_BOOTARGS].len, 0), sizeof(board.bootargs) - 1);
+
+	if (n)
+		memcpy(board.bootargs, w->prop[P_BOOTARGS].data, n);
+	n = min((size_t)max(w->prop[P_RNG_SEED].len, 0), sizeof(board.seed));
+	if (n)
+		memcpy(board.seed, w->prop[P_RNG_SEED].data, n);
+	board.seed_len = n;
+	board.initrd_start = prop_number(w, P_INITRD_START, 0);
+	board.initrd_end = prop_number(w, P_INITRD_END, 0);
+	if (board.initrd_end < board.initrd_start)
+		board.initrd_end = board.initrd_start;
+}
+
+/* Nodes of the root's own level, by name. */
+static enum place root_child(const struct walk *w)
+{
+	if (prop_is(w, P_DEVICE_TYPE, "memory"))
+		memory_node(w);
+	else if (!strcmp(w->name, "chosen"))
+		chosen_node(w);
+	else if (!strcmp(w->name, "reserved-memory"))
+		return IN_RESERVED;
+	else if (!strcmp(w->name, "cpus")) {
+		board.timebase_hz = prop_number(w, P_TIMEBASE, 0);
+		return IN_CPUS;
+	}
+	return IN_OTHER;
+}
+
+/* --- nodes with drivers --------------------------------------------------------------------------- */
+
+static bool has_string(const char *const *list, const char *s)
+{
+	for (; *list; list++)
+		if (!strcmp(*list, s))
+			return true;
+	return false;
+}
+
+static const struct driver *driver_of(const struct walk *w)
+{
+	const char *s = w->prop[P_COMPATIBLE].data, *end = s + w->prop[P_COMPATIBLE].len;
+
+	if (!s || s == end || end[-1])
+		return NULL;
+	for (; s < end; s += strlen(s) + 1)	/* the most specific comes first */
+		for (const struct driver *const *d = drivers; *d; d++)
+			if (has_string((*d)->compatible, s))
+				return *d;
+	return NULL;
+}
+
+static void device_node(const struct walk *w)
+{
+	const struct driver *driver = driver_of(w);
+	struct device *d = &devices[device_count];
+
+	if (!driver || device_count == DEVICES_MAX ||
+	    (w->prop[P_STATUS].data && !prop_is(w, P_STATUS, "okay")))
+		return;
+	*d = (struct device){ .fdt = w->fdt, .node = w->node, .path = w->name, .driver = driver };
+	reg_pair(w, 0, &d->base, &d->size);
+	if (w->prop[P_INTERRUPTS].len >= 4)
+		d->irq = cells(w->prop[P_INTERRUPTS].data, 1);
+	device_count++;
+}
+
+/* --- the walk ------------------------------------------------------------------------------------- */
+
+/* All properties of the present node are known. */
+static void node_complete(struct walk *w)
+{
+	struct level *l = &w->level[w->depth];
+
+	if (!w->open)
+		return;
+	w->open = false;
+	l->place = w->depth == 1 ? IN_ROOT : IN_OTHER;
+	l->address_cells = min(prop_number(w, P_ADDRESS_CELLS, 2), (u64)8);
+	l->size_cells = min(prop_number(w, P_SIZE_CELLS, 1), (u64)8);
+	switch (w->level[w->depth - 1].place) {
+	case IN_ROOT:
+		l->place = root_child(w);
+		break;
+	case IN_RESERVED:
+		reserved_node(w);
+		return;
+	case IN_CPUS:
+		if (prop_is(w, P_DEVICE_TYPE, "cpu")) {
+			cpu_node(w);
+			l->place = IN_CPU;
+		}
+		return;
+	case IN_CPU:
+		if (w->hart < ARRAY_SIZE(board.harts) && w->prop[P_PHANDLE].len == 4)
+			board.hart_intc[w->hart] = prop_number(w, P_PHANDLE, 0);
+		return;
+	default:
+		break;
+	}
+	device_node(w);
+}
+
+static void node_begin(struct walk *w, int offset)
+{
+	node_complete(w);
+	w->depth++;
+	w->node = offset;
+	w->name = (const char *)fdt_offset_ptr(w->fdt, offset + 4, 0);
+	w->open = true;
+	memset(w->prop, 0, sizeof(w->prop));
+}
+
+static void property(struct walk *w, int offset)
+{
+	const char *name;
+	int len;
+	const void *data = fdt_getprop_by_offset(w->fdt, offset, &name, &len);
+
+	for (u32 i = 0; data && i < P_COUNT; i++)
+		if (name[0] == prop_names[i][0] && !strcmp(name, prop_names[i])) {
+			w->prop[i].data = data;
+			w->prop[i].len = len;
+			return;
+		}
+}
+
+static long walk_nodes(struct walk *w)
+{
+	for (int offset = 0, next;; offset = next) {
+		switch (fdt_next_tag(w->fdt, offset, &next)) {
+		case FDT_BEGIN_NODE:
+			if (w->depth == DEPTH_MAX)
+				return -EINVAL;
+			node_begin(w, offset);
+			break;
+		case FDT_PROP:
+			property(w, offset);
+			break;
+		case FDT_END_NODE:
+			node_complete(w);
+			if (!w->depth--)
+				return -EINVAL;
+			break;
+		case FDT_NOP:
+			break;
+		default:		/* FDT_END; or nonsense, and next is an error */
+			return next < 0 ? -EINVAL : 0;
+		}
+	}
+}
+
+long board_read(const void *fdt)
+{
+	struct walk w = { .fdt = fdt };
+	u64 base, size;
+	long err;
+
+	memset(&board, 0, sizeof(board));
+	device_count = 0;
+	if (fdt_check_header(fdt))
+		return -EINVAL;
+	reserve(virt_to_phys(fdt), fdt_totalsize(fdt));
+	for (int i = 0; i < fdt_num_mem_rsv(fdt); i++)
+		if (!fdt_get_mem_rsv(fdt, i, &base, &size))
+			reserve(base, size);
+	err = walk_nodes(&w);
+	if (err)
+		return err;
+	return board.memory_count && board.reserved_count <= ARRAY_SIZE(board.reserved) ? 0 : -EINVAL;
+}
+
+u32 device_u32(const struct device *d, const char *property, u32 otherwise)
+{
+	int len;
+	const fdt32_t *v = fdt_getprop(d->fdt, d->node, property, &len);
+
+	return v && len == 4 ? fdt32_to_cpu(*v) : otherwise;
+}
+
+/* --- words of the command line ---------------------------------------------------------------------- */
+
+/* The next word at or behind @at and its length; NULL: there is none. */
+static const char *next_word(const char *at, size_t *len)
+{
+	while (*at == ' ' || *at == '\t' || *at == '\n')
+		at++;
+	for (*len = 0; at[*len] && at[*len] != ' ' && at[*len] != '\t' && at[*len] != '\n';)
+		++*len;
+	return *len ? at : NULL;
+}
+
+/* Does the word begin with @key and "=" or end there? */
+static bool word_is(const char *word, size_t len, const char *key)
+{
+	size_t n = strlen(key);
+
+	return len >= n && !memcmp(word, key, n) && (len == n || word[n] == '=');
+}
+
+const char *board_arg(const char *key, char *buf, size_t size)
+{
+	const char *w = board.bootargs;
+	size_t n = strlen(key), len;
+
+	for (; (w = next_word(w, &len)); w += len) {
+		if (!word_is(w, len, key) || !size)
+			continue;
+		n = min(n + 1, len);
+		len = min(len - n, size - 1);
+		memcpy(buf, w + n, len);
+		buf[len] = 0;
+		return buf;
+	}
+	return NULL;
+}
+
+void board_args_check(void)
+{
+	static const char *const known[] = {
+		"log", "slots", "failfast", "seed", "noaslr", "tty", "regs",
+	};
+	const char *w = board.bootargs;
+	size_t len;
+
+	for (; (w = next_word(w, &len)); w += len) {
+		bool found = false;
+
+		for (u32 i = 0; i < ARRAY_SIZE(known) && !found; i++)
+			found = word_is(w, len, known[i]);
+		if (!found)
+			log_warn("command line: unknown word \"%.*s\"", (int)len, w);
+	}
+	if (strlen(board.bootargs) == sizeof(board.bootargs) - 1)
+		log_warn("command line: cut after %zu characters", sizeof(board.bootargs) - 1);
+}
