@@ -59,5 +59,6 @@ void power_off(u32 status) __attribute__((noreturn));
 extern void (*power_off_hook)(u32 status);		/* set by the driver */
 
 /* The kernel's generator (lib/rand.h), seeded from the tree, the processor and devices. */
+void random_start(void);			/* first seed; after board_read() */
 void random_add(const void *seed, size_t n);
 void random_bytes(void *buf, size_t n);

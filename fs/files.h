@@ -56,12 +56,16 @@ struct files *files_create(void);
 struct files *files_copy(struct files *from);	/* fork; NULL: no memory */
 struct files *files_get(struct files *t);
 void files_put(struct files *t);		/* the last one closes all */
+struct files *files_unshare(struct files *t);	/* @t if nobody shares it, else a copy and @t is put */
 void files_exec(struct files *t);		/* close those with close-on-exec */
 struct file *fd_get(struct files *t, u64 fd);	/* counted, or NULL (EBADF) */
 long fd_install(struct files *t, struct file *f, u32 from, bool cloexec);	/* takes the reference; fd or -EMFILE (then dropped) */
 long fd_install_at(struct files *t, struct file *f, u32 fd, bool cloexec);	/* dup2: replaces */
 long fd_close(struct files *t, u64 fd);
 void files_set_limit(struct files *t, u32 n);	/* RLIMIT_NOFILE */
+u32 files_limit(struct files *t);
+long fd_cloexec(struct files *t, u64 fd, bool set, bool value);	/* the flag, or -EBADF */
+s64 fd_next(struct files *t, s64 after);	/* smallest open descriptor above @after, -1: none */
 
 struct fs_context {
 	_Atomic u32	refs;
@@ -75,6 +79,10 @@ struct fs_context *fs_context_copy(struct fs_context *from);
 struct fs_context *fs_context_get(struct fs_context *c);
 void fs_context_put(struct fs_context *c);
 long fs_context_chdir(struct fs_context *c, const char *path);
+long fs_context_set_cwd(struct fs_context *c, struct dentry *d);	/* -ENOTDIR, -EACCES */
+long fs_context_set_root(struct fs_context *c, struct dentry *d);
+struct dentry *fs_context_cwd(struct fs_context *c);		/* counted */
+struct dentry *fs_context_root(struct fs_context *c);
 
 /* Open for the kernel itself (exec, the batch runner): @path is kernel memory.  Starts over. */
 async long file_open(struct fs_context *c, struct dentry *at, const char *path, u32 flags, u32 mode,

@@ -5,23 +5,28 @@
  * unless _zero.  heap_free(NULL) is allowed.
  */
 #pragma once
+#include "core/spin.h"
 #include "lib/base.h"
 
 void *heap_alloc(size_t n);
 void *heap_zero(size_t n);		/* cleared */
 void *heap_grow(void *old, size_t old_size, size_t n);	/* as realloc */
+char *heap_string(const char *s);	/* a copy */
 void heap_free(void *p);
-u64 heap_bytes(void);			/* in use, for leak counts */
-u64 heap_frames(void);			/* frames held by slabs, full or not */
+u64 heap_bytes(void);			/* in use, slabs and large blocks, for leak counts */
+u64 heap_frames(void);			/* frames held by slabs and large blocks, full or not */
+void heap_trim(void);			/* give back slab pages that are empty */
 
 /* Objects of one kind and size, packed without rounding to a class. */
 struct slab {
 	const char	*name;
-	u32		size, align;
-	struct slab_page *partial;	/* pages with free objects */
-	u32		pages, objects;	/* now */
-	_Atomic u32	lock;
+	u32		size, align;		/* align: at most 16 */
+	spinlock_t	lock;			/* of what follows, and of the pages */
+	struct slab_page *partial;		/* pages with free objects; empty ones last */
+	u32		stride, per_page, order;	/* 0 until the first page */
+	u32		pages, objects, empty;	/* now; empty: of pages, without objects */
+	struct slab	*next;			/* all that have had pages */
 };
 #define SLAB(n, T)	{ .name = n, .size = sizeof(T), .align = _Alignof(T) }
-void *slab_alloc(struct slab *s);
-void slab_free(struct slab *s, void *p);
+void *slab_alloc(struct slab *s);		/* NULL: no memory; contents undefined */
+void slab_free(struct slab *s, void *p);	/* NULL is fine */

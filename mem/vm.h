@@ -40,6 +40,7 @@ struct vm {
 	uaddr_t		mmap_top;	/* mappings are placed below, downwards */
 	uaddr_t		stack_top;
 	u64		stack_limit;	/* bytes the stack may grow to */
+	uaddr_t		vdso;			/* page signal handlers return through */
 	uaddr_t		arg_start, arg_end, env_start, env_end;	/* /proc/PID/cmdline, environ */
 	u64		mapped;		/* bytes in areas */
 	u64		resident;	/* frames in the page table */

@@ -68,7 +68,8 @@ struct process {
 	LIST_ENTRY(process)	sibling;
 	LIST_ENTRY(process)	hash;		/* pid table */
 	TAILQ_HEAD(, thread)	threads;
-	u32			thread_count;
+	u32			thread_count;	/* in the list */
+	u32			thread_live;	/* that have not begun to leave: the last drops vm */
 	struct job		*job;		/* counted */
 	struct vm		*vm;
 	struct sighand		*sighand;
@@ -126,10 +127,18 @@ struct thread {
 	u32			call;		/* number of the system call under way, or NO_CALL */
 	u64			kernel_ticks_seen;
 	u64			faults;
+	u8			call_state;	/* CALL_*: where the call under way is */
+	bool			restart;	/* it was interrupted; the registers are as at the trap */
+	bool			leave;		/* exit of this thread alone */
+	s32			exit_code;	/* its status, should it be the last */
+	u64			*calls;		/* the job's counters */
+	struct co		*call_co;	/* where the frames of system calls begin */
+	struct exec_args	*start;		/* first thread of a job: the program to run */
 	struct context		ctx;
 	struct task		task;		/* last: its frames follow */
 };
 enum { SLOW_TRACE = 1 };
+enum { CALL_NEW, CALL_BEGUN, CALL_DONE };	/* not begun; returned PENDING; result is stored */
 enum { THREAD_FRAMES = 720 };
 #define NO_CALL 0xffffffffu
 
@@ -177,6 +186,8 @@ async long process_spawn(struct job *job, struct exec_args *a, struct files *fil
 /* Replace the current process's program.  On success the registers are those of the new program. */
 async long exec_program(struct co *co, struct exec_args *a);
 
+void program_init(void);			/* boot: pages every program has */
+
 /* --- signals (proc/signal.c) ---------------------------------------------------------------------- */
 
 long signal_send_process(struct process *p, const struct siginfo_k *info);	/* any thread */
@@ -217,5 +228,6 @@ void alarm_stop(struct process *p);		/* the process is gone */
 
 /* --- futex (proc/futex.c) ------------------------------------------------------------------------- */
 long futex_wake(uaddr_t at, u32 n, u32 bits, bool shared);
-/* clear_child_tid and robust mutexes; while the address space is still active; exec and exit. */
-void futex_thread_exit(struct thread *t);
+/* clear_child_tid and robust mutexes; while the address space is still active; exec and exit.
+ * Starts over; 0. */
+async long futex_thread_exit(struct thread *t);

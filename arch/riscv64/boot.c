@@ -97,14 +97,11 @@ u64 early_map(u64 load)
 /* First code in the high half. */
 void boot_main(u64 hart, paddr_t dtb, u64 offset)
 {
-	struct cpu *c = &cpus[0];
-
 	kimage_offset = offset;
 	for (u64 i = 0; i < 256; i++)
 		kernel_root[i] = 0;			/* nothing of ours is low any more */
 	arch_tlb_all();
-	c->arch[CPU_STACK_LOW] = (u64)stack_guard + PAGE_SIZE;
-	arch_cpu_init(c);
+	arch_cpu_init(&cpus[0]);
 	kernel_main(hart, phys_to_virt(dtb));
 }
 

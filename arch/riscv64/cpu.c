@@ -6,7 +6,7 @@
 
 enum { SIE_SOFTWARE = 1 << IRQ_SOFTWARE, SIE_TIMER = 1 << IRQ_TIMER, SIE_EXTERNAL = 1 << IRQ_EXTERNAL };
 
-extern char trap_entry[];
+extern char trap_entry[], boot_stack[];
 static u8 emergency_stack[4096] __attribute__((aligned(16)));
 static u64 ticks_hz ro_after_init = 10000000;
 static bool have_stimecmp ro_after_init;
@@ -16,6 +16,7 @@ void sbi_timer(u64 tick);
 void arch_cpu_init(struct cpu *c)
 {
 	asm volatile("mv tp, %0" :: "r"(c) : "memory");
+	c->arch[CPU_STACK_LOW] = (u64)boot_stack;
 	c->arch[CPU_EMERGENCY] = (u64)emergency_stack + sizeof(emergency_stack);
 	csr_write(sscratch, 0);
 	csr_write(stvec, (u64)trap_entry);

@@ -102,6 +102,9 @@ struct mmu {
 	u64	tables;			/* pages in tables, the root included */
 };
 
+/* AT_HWCAP: letters of the ISA: I M A F D C. */
+static inline u64 arch_hwcap(void) { return 1 << 8 | 1 << 12 | 1 << 0 | 1 << 5 | 1 << 3 | 1 << 2; }
+
 /* --- contexts ----------------------------------------------------------------------------------- */
 
 static inline u64 *ctx_args(struct context *c) { return &c->x[REG_A0]; }	/* six of them */

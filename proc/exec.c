@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exec.c: a new program in an old process.
+ *
+ * Decide: open the file, follow `#!` lines, read and check headers, the interpreter's too.  Acquire: a
+ * new address space with everything mapped.  Commit: other threads are gone, the old space is
+ * dropped, stack and registers are set up; from here on an error kills the process, as on Linux.
+ */
+#include <string.h>
+#include <linux/auxvec.h>
+#include <linux/fcntl.h>
+#include <linux/signal.h>
+#include "core/log.h"
+#include "dev/driver.h"
+#include "lib/elf.h"
+#include "lib/print.h"
+#include "lib/rand.h"
+#include "mem/heap.h"
+#include "proc/job.h"
+#include "proc/private.h"
+
+enum {
+	HEAD = 4096,			/* bytes read from the start of a file */
+	SCRIPTS = 5,			/* `#!` lines one after the other */
+	STACK_MAX = 8 << 20,
+	STRINGS_MAX = 2 << 20, STRING_MAX = 128 << 10,
+};
+#define DYN_BASE	(USER_TOP / 3 * 2)	/* where position-independent programs begin */
+
+/* --- arguments ----------------------------------------------------------------------------------------- */
+
+void exec_args_free(struct exec_args *a)
+{
+	if (!a)
+		return;
+	heap_free(a->path);
+	heap_free(a->strings);
+	heap_free(a);
+}
+
+static long args_room(struct exec_args *a, size_t n)
+{
+	u32 room = a->room ? a->room : 256;
+	char *s;
+
+	if (n > STRING_MAX || a->bytes + n > STRINGS_MAX)
+		return -E2BIG;
+	while (room < a->bytes + n)
+		room *= 2;
+	if (room == a->room)
+		return 0;
+	s = heap_grow(a->strings, a->room, room);
+	if (!s)
+		return -ENOMEM;
+	a->strings = s;
+	a->room = room;
+	return 0;
+}
+
+long exec_args_add(struct exec_args *a, const char *s, bool env)
+{
+	size_t n = strlen(s) + 1;
+	long r = args_room(a, n);
+
+	if (r)
+		return r;
+	memcpy(a->strings + a->bytes, s, n);
+	a->bytes += n;
+	env ? a->envc++ : a->argc++;
+	return 0;
+}
+
+/* Replace argv[0] by @count strings at @s, @n bytes. */
+static long args_replace_first(struct exec_args *a, const char *s, size_t n, u32 count)
+{
+	size_t first = a->argc ? strlen(a->strings) + 1 : 0;
+	long r = args_room(a, n);
+
+	if (r)
+		return r;
+	memmove(a->strings + n, a->strings + first, a->bytes - first);
+	memcpy(a->strings, s, n);
+	a->bytes += n - first;
+	a->argc += count - (a->argc ? 1 : 0);
+	return 0;
+}
+
+static long args_set_path(struct exec_args *a, const char *path, size_t n)
+{
+	char *p = heap_alloc(n + 1);
+
+	if (!p)
+		return -ENOMEM;
+	memcpy(p, path, n);
+	p[n] = 0;
+	heap_free(a->path);
+	a->path = p;
+	return 0;
+}
+
+/* --- the program under construction ---------------------------------------------------------------------- */
+
+struct loading {
+	struct file	*file, *interp;
+	struct elf_plan	plan, interp_plan;
+	struct vm	*vm;
+	uaddr_t		base, interp_base;	/* added to the addresses of the file */
+	uaddr_t		sp;
+	char		exe[256];
+	char		head[HEAD];
+};
+
+static void loading_free(struct loading *l)
+{
+	if (!l)
+		return;
+	file_put(l->file);
+	file_put(l->interp);
+	if (l->vm)
+		vm_put(l->vm);
+	heap_free(l);
+}
+
+/* `#! interpreter argument`: the interpreter becomes the program. */
+static long script_line(struct exec_args *a, const char *head, long n)
+{
+	const char *end = memchr(head, '\n', n), *s = head + 2, *name, *name_end;
+	char buf[512];
+	size_t used;
+
+	if (!end && n >= 256)
+		return -ENOEXEC;
+	end = end ? end : head + n;
+	while (s < end && (*s == ' ' || *s == '\t'))
+		s++;
+	for (name = s; s < end && *s != ' ' && *s != '\t' && *s; s++)
+		;
+	name_end = s;
+	while (s < end && (*s == ' ' || *s == '\t'))
+		s++;
+	while (end > s && (end[-1] == ' ' || end[-1] == '\t' || end[-1] == '\r'))
+		end--;
+	if (name == name_end || (size_t)(end - name) + 4 > sizeof(buf) - 1)
+		return -ENOEXEC;
+	used = snprint(buf, sizeof(buf), "%.*s", (int)(name_end - name), name) + 1;
+	if (s < end)
+		used += snprint(buf + used, sizeof(buf) - used, "%.*s", (int)(end - s), s) + 1;
+	size_t path = strlen(a->path) + 1;
+	char *all = heap_alloc(used + path);
+	if (!all)
+		return -ENOMEM;
+	memcpy(all, buf, used);
+	memcpy(all + used, a->path, path);
+	long r = args_replace_first(a, all, used + path, s < end ? 3 : 2);
+	heap_free(all);
+	return r ? r : args_set_path(a, buf, name_end - name);
+}
+
+static async long open_program(struct file **out, const char *path)
+{
+	struct thread *t = thread_current();
+	long r = file_open(t->fs, NULL, path, O_RDONLY, 0, out);
+
+	if (!r)
+		r = file_may_exec(t->fs, *out);
+	return r;
+}
+
+/* Open, follow scripts, and check: l->file and l->plan. */
+static async long load_head(struct co *co, struct loading *l, struct exec_args *a)
+{
+	struct {
+		u32	scripts;
+		long	n;
+	} *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	for (f->scripts = 0;; f->scripts++) {
+		file_put(l->file);
+		l->file = NULL;
+		await(r = open_program(&l->file, a->path));
+		if (r)
+			return r;
+		await(f->n = file_read_kernel(co, l->file, l->head, HEAD, 0));
+		if (f->n < 2 || l->head[0] != '#' || l->head[1] != '!')
+			break;
+		r = f->scripts < SCRIPTS ? script_line(a, l->head, f->n) : -ELOOP;
+		if (r)
+			return r;
+	}
+	if (f->n < 0)
+		return f->n;
+	r = elf_parse(&l->plan, l->head, f->n, file_size(l->file), ELF_RISCV, USER_TOP);
+	return r == -EFBIG ? -ENOEXEC : r;
+	co_end();
+}
+
+/* The interpreter a dynamic program names. */
+static async long load_interp(struct co *co, struct loading *l)
+{
+	struct {
+		long	n;
+	} *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	if (!l->plan.interp_len)
+		return 0;
+	if (l->plan.interp_len > 255)
+		return -ENOEXEC;
+	await(f->n = file_read_kernel(co, l->file, l->head, l->plan.interp_len, l->plan.interp_offset));
+	if (f->n != (long)l->plan.interp_len || l->head[f->n - 1])
+		return f->n < 0 ? f->n : -ENOEXEC;
+	await(r = open_program(&l->interp, l->head));
+	if (r)
+		return r;
+	await(f->n = file_read_kernel(co, l->interp, l->head, HEAD, 0));
+	if (f->n < 0)
+		return f->n;
+	r = elf_parse(&l->interp_plan, l->head, f->n, file_size(l->interp), ELF_RISCV, USER_TOP);
+	return r ? -ELIBBAD : 0;
+	co_end();
+}
+
+/* --- mapping ------------------------------------------------------------------------------------------------- */
+
+static u32 load_rights(u32 elf_flags)
+{
+	return (elf_flags & ELF_R ? VM_READ : 0) | (elf_flags & ELF_W ? VM_WRITE : 0) |
+	       (elf_flags & ELF_X ? VM_EXEC : 0);
+}
+
+/* One segment: the file's pages, then zeros. */
+static long map_load(struct vm *v, struct file *file, const struct elf_load *s, uaddr_t base)
+{
+	uaddr_t start = align_down(base + s->vaddr, PAGE_SIZE);
+	uaddr_t file_end = align_up(base + s->vaddr + s->filesz, PAGE_SIZE);
+	uaddr_t end = align_up(base + s->vaddr + s->memsz, PAGE_SIZE);
+	struct pageset *set;
+	long r = 0;
+
+	if (s->filesz) {
+		r = file->ops->map ? file->ops->map(file, &set, load_rights(s->flags), false) : -ENOEXEC;
+		if (!r)
+			r = vm_map(v, &start, file_end - start, load_rights(s->flags), MAP_AT, set,
+				   (s->offset - (s->vaddr & (PAGE_SIZE - 1))) >> PAGE_SHIFT, NULL, NULL);
+		start = file_end;
+	}
+	if (!r && end > start)
+		r = vm_map(v, &start, end - start, load_rights(s->flags), MAP_AT, NULL, 0, NULL, NULL);
+	return r;
+}
+
+/* The part of the last file page behind the file's data is zero.  The space is active. */
+static async long clear_tail(const struct elf_load *s, uaddr_t base)
+{
+	uaddr_t from = base + s->vaddr + s->filesz;
+
+	if (s->filesz == s->memsz || !s->filesz || !(from & (PAGE_SIZE - 1)) || !(s->flags & ELF_W))
+		return 0;
+	return user_clear(from, min(align_up(from, PAGE_SIZE), base + s->vaddr + s->memsz) - from);
+}
+
+static long map_plan(struct vm *v, struct file *file, const struct elf_plan *p, uaddr_t base)
+{
+	long r = 0;
+
+	for (u32 i = 0; i < p->count && !r; i++)
+		r = map_load(v, file, &p->load[i], base);
+	return r;
+}
+
+static uaddr_t choose_base(const struct elf_plan *p, uaddr_t where)
+{
+	return p->dyn ? align_up(where, p->align) - p->low : 0;
+}
+
+static struct pageset vdso_set;
+
+static long map_vdso(struct vm *v)
+{
+	v->vdso = 0;
+	return vm_map(v, &v->vdso, PAGE_SIZE, VM_READ | VM_EXEC | VM_VDSO, 0, &vdso_set, 0, "[vdso]", NULL);
+}
+
+void program_init(void)
+{
+	struct page *p = page_alloc_zero();
+
+	assert(p);
+	arch_signal_trampoline(page_virt(p));
+	pageset_init(&vdso_set, NULL);
+	vdso_set.size_pages = 1;
+	assert(!pageset_insert(&vdso_set, 0, p));
+	page_get(p);				/* never goes */
+}
+
+static u64 stack_limit(struct process *p) { return min(p->limits[3].cur, (u64)STACK_MAX * 8); }
+
+static long map_stack(struct vm *v, u64 limit)
+{
+	uaddr_t start;
+	u64 size = 132 << 10;			/* grows on its own */
+
+	v->stack_top = USER_TOP - PAGE_SIZE - (vm_random_pages(20) << PAGE_SHIFT);
+	v->stack_limit = limit;
+	v->mmap_top = v->stack_top - max(limit, (u64)STACK_MAX) - (1 << 20) -
+		      (vm_random_pages(18) << PAGE_SHIFT);
+	start = v->stack_top - size;
+	return vm_map(v, &start, size, VM_READ | VM_WRITE | VM_STACK, MAP_AT, NULL, 0, "[stack]", NULL);
+}
+
+/* The whole new space but the contents of its stack. */
+static long build_space(struct loading *l, struct process *p)
+{
+	struct vm *v = l->vm = vm_create(&p->job->charge);
+	uaddr_t end;
+	long r;
+
+	if (!v)
+		return -ENOMEM;
+	v->limit = p->limits[9].cur;
+	l->base = choose_base(&l->plan, DYN_BASE + (vm_random_pages(18) << PAGE_SHIFT));
+	r = map_stack(v, stack_limit(p));
+	if (!r)
+		r = map_plan(v, l->file, &l->plan, l->base);
+	if (!r && l->interp) {
+		l->interp_base = choose_base(&l->interp_plan, v->mmap_top - (64 << 20));
+		r = map_plan(v, l->interp, &l->interp_plan, l->interp_base);
+	}
+	if (!r)
+		r = map_vdso(v);
+	end = l->base + l->plan.high;
+	v->brk_start = v->brk = align_up(end, PAGE_SIZE) + (vm_random_pages(13) << PAGE_SHIFT);
+	return r;
+}
+
+/* --- the initial stack ------------------------------------------------------------------------------------------ */
+
+struct auxv { u64 type, value; };
+
+static u32 fill_auxv(struct auxv *v, const struct loading *l, const struct process *p, uaddr_t random,
+		     uaddr_t execfn)
+{
+	const struct auxv all[] = {
+		{ AT_PHDR, l->plan.phdr ? l->base + l->plan.phdr : 0 },
+		{ AT_PHENT, ELF_PHDR_SIZE }, { AT_PHNUM, l->plan.phnum },
+		{ AT_PAGESZ, PAGE_SIZE }, { AT_BASE, l->interp ? l->interp_base + l->interp_plan.low : 0 },
+		{ AT_FLAGS, 0 }, { AT_ENTRY, l->base + l->plan.entry },
+		{ AT_UID, p->uid }, { AT_EUID, p->euid }, { AT_GID, p->gid }, { AT_EGID, p->egid },
+		{ AT_SECURE, p->uid != p->euid || p->gid != p->egid },
+		{ AT_HWCAP, arch_hwcap() }, { AT_CLKTCK, 100 },
+		{ AT_RANDOM, random }, { AT_EXECFN, execfn }, { AT_NULL, 0 },
+	};
+
+	memcpy(v, all, sizeof(all));
+	return sizeof(all);
+}
+
+struct stack_plan { uaddr_t strings, execfn, random, vectors; u64 words; };
+
+static void plan_stack(struct stack_plan *s, const struct exec_args *a, uaddr_t top)
+{
+	s->execfn = top - 8 - (strlen(a->path) + 1);
+	s->strings = s->execfn - a->bytes;
+	s->random = align_down(s->strings - 16, 16);
+	s->words = 1 + a->argc + 1 + a->envc + 1;
+	s->vectors = align_down(s->random - s->words * 8 - 24 * sizeof(struct auxv), 16);
+}
+
+/* argc, argv, envp, auxv in kernel memory, as the program will see them. */
+static u64 *fill_vectors(const struct stack_plan *s, const struct exec_args *a, const struct loading *l,
+			 const struct process *p, size_t *bytes)
+{
+	u64 *v = heap_zero(s->words * 8 + 24 * sizeof(struct auxv)), *w = v;
+	const char *at = a->strings;
+
+	if (!v)
+		return NULL;
+	*w++ = a->argc;
+	for (u32 i = 0; i < a->argc + a->envc; i++) {
+		if (i == a->argc)
+			w++;
+		*w++ = s->strings + (at - a->strings);
+		at += strlen(at) + 1;
+	}
+	w = v + s->words;
+	*bytes = s->words * 8 + fill_auxv((struct auxv *)w, l, p, s->random, s->execfn);
+	return v;
+}
+
+static void note_arguments(struct vm *v, const struct stack_plan *s, const struct exec_args *a)
+{
+	const char *at = a->strings;
+
+	for (u32 i = 0; i < a->argc; i++)
+		at += strlen(at) + 1;
+	v->arg_start = s->strings;
+	v->arg_end = v->env_start = s->strings + (at - a->strings);
+	v->env_end = s->strings + a->bytes;
+}
+
+/* Write it all; the space is active.  Starts over. */
+static async long write_stack(struct loading *l, const struct exec_args *a, const struct process *p)
+{
+	struct stack_plan s;
+	size_t bytes = 0;
+	u64 random[2];
+	u64 *v;
+	long r;
+
+	plan_stack(&s, a, l->vm->stack_top);
+	v = fill_vectors(&s, a, l, p, &bytes);
+	if (!v)
+		return -ENOMEM;
+	random_bytes(random, sizeof(random));
+	r = user_write(s.execfn, a->path, strlen(a->path) + 1);
+	if (!r)
+		r = user_write(s.strings, a->strings, a->bytes);
+	if (!r)
+		r = user_write(s.random, random, sizeof(random));
+	if (!r)
+		r = user_write(s.vectors, v, bytes);
+	heap_free(v);
+	note_arguments(l->vm, &s, a);
+	l->sp = s.vectors;
+	return r;
+}
+
+static async long clear_tails(const struct elf_plan *p, uaddr_t base)
+{
+	long r = 0;
+
+	for (u32 i = 0; i < p->count && !r; i++)
+		r = clear_tail(&p->load[i], base);
+	return r;
+}
+
+/* --- commit --------------------------------------------------------------------------------------------------------- */
+
+/* The other threads have to go first; the caller becomes the process's only one. */
+static async long alone(struct thread *t)
+{
+	struct process *p = t->proc;
+	struct thread *o;
+	guard(&p->lock);
+
+	if (p->exiting)
+		return -EINTR;
+	if (p->thread_count == 1)
+		return 0;
+	TAILQ_FOREACH(o, &p->threads, link)
+		if (o != t) {
+			o->leave = true;
+			task_interrupt(&o->task, WAIT_SIGNAL | WAIT_KILL);
+		}
+	return wait_kill(&p->child_wait);
+}
+
+static void swap_space(struct thread *t, struct loading *l)
+{
+	struct process *p = t->proc;
+	struct vm *old;
+
+	{
+		guard(&p->lock);
+		old = p->vm;
+		p->vm = t->vm = vm_get(l->vm);
+	}
+	vm_activate(t->vm);
+	vfork_done(p);
+	if (old)
+		vm_put(old);
+}
+
+static void set_names(struct process *p, const struct exec_args *a, const struct loading *l)
+{
+	const char *base = strrchr(a->path, '/');
+	char *exe = heap_string(l->exe);
+
+	base = base ? base + 1 : a->path;
+	snprint(p->comm, sizeof(p->comm), "%s", base);
+	if (!exe)
+		return;
+	heap_free(p->exe);
+	p->exe = exe;
+}
+
+static void fresh_thread(struct thread *t, const struct loading *l)
+{
+	const struct elf_plan *e = l->interp ? &l->interp_plan : &l->plan;
+	uaddr_t base = l->interp ? l->interp_base : l->base;
+	u64 user_ticks = t->ctx.user_ticks;
+
+	ctx_init(&t->ctx, base + e->entry, l->sp);
+	t->ctx.user_ticks = user_ticks;
+	t->altstack_sp = t->altstack_size = 0;
+	t->altstack_flags = 0;
+	t->clear_child_tid = t->set_child_tid = t->robust_list = 0;
+	sighand_exec(t->proc->sighand);
+	files_exec(t->files);
+}
+
+/* A table of handlers or descriptors shared with another process stays with that one. */
+static long unshare(struct thread *t)
+{
+	struct process *p = t->proc;
+	struct sighand *h;
+	struct files *files;
+
+	if (atomic_load(&p->sighand->refs) > 1) {
+		h = sighand_copy(p->sighand);
+		if (!h)
+			return -ENOMEM;
+		sighand_put(p->sighand);
+		p->sighand = h;
+	}
+	files = files_unshare(t->files);
+	if (!files)
+		return -ENOMEM;
+	t->files = files;
+	return 0;
+}
+
+async long exec_program(struct co *co, struct exec_args *a)
+{
+	struct {
+		struct loading	*l;
+	} *f = co_frame(co);
+	struct thread *const t = thread_current();
+	long r;
+
+	co_begin(f);
+	f->l = heap_zero(sizeof(*f->l));
+	if (!f->l)
+		return -ENOMEM;
+	await(r = load_head(co, f->l, a));
+	if (!r)
+		await(r = load_interp(co, f->l));
+	if (!r)
+		r = build_space(f->l, t->proc);
+	if (!r)
+		r = unshare(t);
+	if (!r)
+		await(r = alone(t));
+	if (r) {
+		loading_free(f->l);
+		return r;
+	}
+	if (file_path(f->l->file, f->l->exe, sizeof(f->l->exe)) < 0)
+		f->l->exe[0] = 0;
+	await(r = futex_thread_exit(t));
+	swap_space(t, f->l);
+	await(r = clear_tails(&f->l->plan, f->l->base));
+	if (!r && f->l->interp)
+		await(r = clear_tails(&f->l->interp_plan, f->l->interp_base));
+	if (!r)
+		await(r = write_stack(f->l, a, t->proc));
+	if (!r) {
+		set_names(t->proc, a, f->l);
+		fresh_thread(t, f->l);
+	} else {
+		process_kill(t->proc);
+	}
+	loading_free(f->l);
+	return 0;
+	co_end();
+}

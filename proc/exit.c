@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * exit.c: the end of threads and processes, and who hears of it.
+ *
+ * A thread leaves in two steps: thread_leave(), still as itself, gives up memory, files and
+ * robust locks; thread_gone(), called by the executor after its last poll, accounts its time and
+ * frees it.  With its last thread a process becomes a zombie until its parent has asked, or is
+ * released at once if nobody will.
+ */
+#include <asm/siginfo.h>
+#include <linux/signal.h>
+#include "core/log.h"
+#include "core/time.h"
+#include "proc/job.h"
+#include "proc/private.h"
+
+void process_exit(struct process *p, s32 status)
+{
+	struct thread *t;
+	guard(&p->lock);
+
+	if (p->exiting)
+		return;
+	p->exiting = true;
+	p->exit_status = status;
+	TAILQ_FOREACH(t, &p->threads, link)
+		task_interrupt(&t->task, WAIT_SIGNAL | WAIT_KILL);
+}
+
+void process_kill(struct process *p) { process_exit(p, SIGKILL); }
+
+/* Its job's memory is used up: the process goes, and the report says why. */
+void process_out_of_memory(struct process *p)
+{
+	log_warn("%s (%d): out of memory, killed", p->comm, p->pid);
+	p->job->oom = true;
+	p->death.signo = SIGKILL;
+	process_exit(p, SIGKILL);
+}
+
+/* The first program of a job could not be run. */
+void process_start_failed(struct thread *t, long error)
+{
+	t->proc->job->start_error = error;
+	process_exit(t->proc, 127 << 8);
+}
+
+/* --- leaving --------------------------------------------------------------------------------------------- */
+
+static void drop_memory(struct thread *t)
+{
+	struct process *p = t->proc;
+	struct vm *v = NULL;
+
+	{
+		guard(&p->lock);
+		if (--p->thread_live == 0) {
+			v = p->vm;
+			p->vm = NULL;
+		}
+	}
+	t->vm = NULL;
+	vm_activate(NULL);
+	vfork_done(p);
+	if (v)
+		vm_put(v);
+}
+
+async long thread_leave(struct co *co, struct thread *t)
+{
+	if (t->vm && futex_thread_exit(t) == PENDING)
+		return PENDING;
+	files_put(t->files);
+	fs_context_put(t->fs);
+	t->files = NULL;
+	t->fs = NULL;
+	drop_memory(t);
+	signal_thread_exit(t);
+	return 0;
+}
+
+static void thread_account(struct thread *t)
+{
+	struct process *p = t->proc;
+	u64 user = clock_ns(ctx_user_ticks(&t->ctx));
+	u64 total = max(t->task.cpu_ns, user);
+	guard(&p->lock);
+
+	p->user_ns += user;
+	p->kernel_ns += total - user;
+	p->instret += t->task.cpu_instret;
+	p->job->user_ns += user;
+	p->job->kernel_ns += total - user;
+	p->job->instret += t->task.cpu_instret;
+	atomic_fetch_add(&p->job->faults, t->faults);
+}
+
+/* Children lose their parent: the kernel waits for them.  proc_lock held. */
+static void orphan_children(struct process *p)
+{
+	struct process *c;
+
+	while ((c = LIST_FIRST(&p->children))) {
+		LIST_REMOVE(c, sibling);
+		c->parent = NULL;
+		if (c->state == PROC_ZOMBIE)
+			process_unpublish(c);
+	}
+}
+
+static void process_ended(struct process *p)
+{
+	struct job *j = p->job;
+	guard(&proc_lock);
+
+	orphan_children(p);
+	p->state = PROC_ZOMBIE;
+	if (p->parent) {
+		bool reap = signal_autoreap(p->parent);
+		s32 status = p->exit_status;
+
+		signal_parent(p, (status & 127) ? (status & 128) ? CLD_DUMPED : CLD_KILLED : CLD_EXITED,
+			      (status & 127) ? status & 127 : status >> 8 & 255);
+		if (reap)
+			process_unpublish(p);
+	} else {
+		process_unpublish(p);
+	}
+	atomic_fetch_sub(&j->processes, 1);
+	wake_all(&j->wait);
+}
+
+void thread_gone(struct task *task)
+{
+	struct thread *t = thread_of(task);
+	struct process *p = process_get(t->proc);
+	bool last;
+
+	thread_account(t);
+	trace_free(t);
+	{
+		guard(&proc_lock);
+		thread_unpublish(t);
+		last = !p->thread_count;
+	}
+	wake_all(&p->child_wait);		/* an exec may be waiting to be alone */
+	if (last) {
+		if (!p->exiting)
+			p->exit_status = (t->exit_code & 255) << 8;
+		alarm_stop(p);
+		process_ended(p);
+	}
+	thread_free(t);
+	process_put(p);
+}
+
+/* --- times ----------------------------------------------------------------------------------------------- */
+
+void process_times(struct process *p, u64 *user_ns, u64 *kernel_ns)
+{
+	struct thread *t;
+	guard(&p->lock);
+
+	*user_ns = p->user_ns;
+	*kernel_ns = p->kernel_ns;
+	TAILQ_FOREACH(t, &p->threads, link) {
+		u64 user = clock_ns(ctx_user_ticks(&t->ctx));
+
+		*user_ns += user;
+		*kernel_ns += max(t->task.cpu_ns, user) - user;
+	}
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* private.h: what the files of proc/ that make up a process's life share. */
+#pragma once
+#include "proc/process.h"
+
+/* thread.c: tables and objects */
+s32 pid_new(void);				/* proc_lock held */
+void process_publish(struct process *p);	/* into the pid table; proc_lock held */
+void thread_publish(struct thread *t);		/* into table and process; proc_lock held */
+void thread_unpublish(struct thread *t);
+void process_unpublish(struct process *p);	/* a zombie nobody will wait for any more */
+void thread_free(struct thread *t);
+void process_discard(struct process *p);	/* never published */
+
+/* exit.c */
+async long thread_leave(struct co *co, struct thread *t);	/* gives up everything but itself */
+void thread_gone(struct task *task);		/* task exit: accounts, becomes a zombie, is freed */
+void process_out_of_memory(struct process *p);
+void process_start_failed(struct thread *t, long error);
+
+/* sys/table.c */
+async long syscall_continue(struct co *co, struct thread *t);
+
+/* clone.c */
+struct clone_request {
+	u64	flags;
+	uaddr_t	stack, parent_tid, child_tid, tls;
+	s32	exit_signal;
+};
+/* A new thread or process like the current one: published, not running; *@out. */
+async long thread_clone(const struct clone_request *q, struct thread **out);
+async long vfork_wait(struct process *child);
+void vfork_done(struct process *p);

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * thread.c: the objects: processes, threads, and the tables that find them by number.
+ * proc_lock guards the tables, the tree of processes and all numbers in it.
+ */
+#include <string.h>
+#include "core/log.h"
+#include "core/time.h"
+#include "mem/heap.h"
+#include "proc/job.h"
+#include "proc/private.h"
+
+enum { HASH = 256, PID_MAX = 32768 };
+
+spinlock_t proc_lock;
+static LIST_HEAD(, process) processes[HASH];
+static LIST_HEAD(, thread) threads[HASH];
+static s32 last_pid;
+static bool wrapped;				/* numbers may be in use */
+static u32 process_total;
+
+static struct slab process_slab = SLAB("process", struct process);
+static struct slab thread_slab = {
+	.name = "thread", .size = sizeof(struct thread) + THREAD_FRAMES, .align = 8,
+};
+
+/* --- numbers -------------------------------------------------------------------------------------------- */
+
+static struct process *process_lookup(s32 pid)
+{
+	struct process *p;
+
+	LIST_FOREACH(p, &processes[pid % HASH], hash)
+		if (p->pid == pid)
+			return p;
+	return NULL;
+}
+
+static struct thread *thread_lookup(s32 tid)
+{
+	struct thread *t;
+
+	LIST_FOREACH(t, &threads[tid % HASH], hash)
+		if (t->tid == tid)
+			return t;
+	return NULL;
+}
+
+/* As a process, a thread, or the name of a living group or session. */
+static bool pid_used(s32 pid)
+{
+	struct process *p;
+
+	if (process_lookup(pid) || thread_lookup(pid))
+		return true;
+	for (u32 i = 0; i < HASH; i++)
+		LIST_FOREACH(p, &processes[i], hash)
+			if (p->pgid == pid || p->sid == pid)
+				return true;
+	return false;
+}
+
+s32 pid_new(void)
+{
+	for (s32 tries = 0; tries < PID_MAX; tries++) {
+		if (++last_pid >= PID_MAX) {
+			last_pid = 2;
+			wrapped = true;
+		}
+		if (!wrapped || !pid_used(last_pid))
+			return last_pid;
+	}
+	return -EAGAIN;
+}
+
+struct process *process_find(s32 pid)
+{
+	guard(&proc_lock);
+	struct process *p = pid > 0 ? process_lookup(pid) : NULL;
+
+	return p ? process_get(p) : NULL;
+}
+
+struct thread *thread_find(s32 tid)
+{
+	guard(&proc_lock);
+	struct thread *t = tid > 0 ? thread_lookup(tid) : NULL;
+
+	if (t)
+		process_get(t->proc);
+	return t;
+}
+
+void process_each(void (*fn)(struct process *p, void *arg), void *arg)
+{
+	struct process *p, *next;
+
+	for (u32 i = 0; i < HASH; i++)
+		for (p = LIST_FIRST(&processes[i]); p; p = next) {
+			next = LIST_NEXT(p, hash);
+			fn(p, arg);
+		}
+}
+
+u32 process_count(void) { return process_total; }
+
+/* --- processes ------------------------------------------------------------------------------------------- */
+
+static void limits_init(struct process *p)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(p->limits); i++)
+		p->limits[i] = (struct rlimit_k){ UINT64_MAX, UINT64_MAX };
+	p->limits[3] = (struct rlimit_k){ 8 << 20, UINT64_MAX };	/* stack */
+	p->limits[4] = (struct rlimit_k){ 0, UINT64_MAX };		/* core */
+	p->limits[7] = (struct rlimit_k){ 1024, FD_MAX };		/* files */
+}
+
+struct process *process_create(struct job *job)
+{
+	struct process *p;
+
+	if (job->process_limit && atomic_load(&job->processes) >= job->process_limit)
+		return NULL;
+	p = slab_alloc(&process_slab);
+	if (!p)
+		return NULL;
+	memset(p, 0, sizeof(*p));
+	atomic_init(&p->refs, 1);
+	p->job = job_get(job);
+	p->exit_signal = SIGCHLD;
+	p->start_ns = clock_now();
+	LIST_INIT(&p->children);
+	TAILQ_INIT(&p->threads);
+	waitq_init(&p->child_wait);
+	waitq_init(&p->vfork_wait);
+	limits_init(p);
+	signal_init(p);
+	atomic_fetch_add(&job->processes, 1);
+	return p;
+}
+
+static void process_free(struct process *p)
+{
+	sighand_put(p->sighand);
+	heap_free(p->exe);
+	job_put(p->job);
+	slab_free(&process_slab, p);
+}
+
+void process_put(struct process *p)
+{
+	if (p && atomic_fetch_sub(&p->refs, 1) == 1)
+		process_free(p);
+}
+
+void process_discard(struct process *p)
+{
+	atomic_fetch_sub(&p->job->processes, 1);
+	if (p->vm)
+		vm_put(p->vm);
+	process_put(p);
+}
+
+void process_publish(struct process *p)
+{
+	LIST_INSERT_HEAD(&processes[p->pid % HASH], p, hash);
+	if (p->parent)
+		LIST_INSERT_HEAD(&p->parent->children, p, sibling);
+	process_total++;
+}
+
+void process_unpublish(struct process *p)
+{
+	p->state = PROC_DEAD;
+	LIST_REMOVE(p, hash);
+	if (p->parent)
+		LIST_REMOVE(p, sibling);
+	p->parent = NULL;
+	process_total--;
+	process_put(p);
+}
+
+/* --- threads ---------------------------------------------------------------------------------------------- */
+
+struct thread *thread_create(struct process *p, struct files *files, struct fs_context *fs)
+{
+	struct thread *t = slab_alloc(&thread_slab);
+
+	if (!t)
+		return NULL;
+	memset(t, 0, offsetof(struct thread, ctx));
+	task_init(&t->task, p->comm, THREAD_FRAMES, thread_run, thread_gone);
+	t->proc = process_get(p);
+	t->calls = p->job->calls;
+	t->files = files;
+	t->fs = fs;
+	t->vm = p->vm;
+	t->call = NO_CALL;
+	t->slow = p->job->trace ? SLOW_TRACE : 0;
+	signal_thread_init(t);
+	return t;
+}
+
+void thread_publish(struct thread *t)
+{
+	struct process *p = t->proc;
+
+	guard(&p->lock);
+	TAILQ_INSERT_TAIL(&p->threads, t, link);
+	LIST_INSERT_HEAD(&threads[t->tid % HASH], t, hash);
+	p->thread_count++;
+	p->thread_live++;
+	atomic_fetch_add(&p->job->started, 1);
+}
+
+void thread_unpublish(struct thread *t)
+{
+	guard(&t->proc->lock);
+	TAILQ_REMOVE(&t->proc->threads, t, link);
+	LIST_REMOVE(t, hash);
+	t->proc->thread_count--;
+}
+
+void thread_free(struct thread *t)
+{
+	process_put(t->proc);
+	slab_free(&thread_slab, t);
+}
+
+/* --- the first of a job ----------------------------------------------------------------------------------- */
+
+async long process_spawn(struct job *job, struct exec_args *a, struct files *files,
+			 struct fs_context *fs)
+{
+	struct process *p = process_create(job);
+	struct thread *t = NULL;
+
+	if (p && (p->sighand = sighand_create()))
+		t = thread_create(p, files, fs);
+	if (!t) {
+		if (p)
+			process_discard(p);
+		exec_args_free(a);
+		files_put(files);
+		fs_context_put(fs);
+		return -ENOMEM;
+	}
+	t->start = a;
+	ctx_init(&t->ctx, 0, 0);
+	job->main = process_get(p);
+	{
+		guard(&proc_lock);
+		t->tid = p->pid = p->pgid = p->sid = job->main_pid = pid_new();
+		process_publish(p);
+		thread_publish(t);
+	}
+	task_wake(&t->task);
+	return 0;
+}

@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: MIT */
+/* process.c: system calls about processes: clone, execve, exit, wait, numbers, limits, prctl. */
+#include <string.h>
+#include <asm/unistd.h>
+#include <linux/errno.h>
+#include <asm/siginfo.h>
+#include <linux/fcntl.h>
+#include <linux/prctl.h>
+#include <linux/resource.h>
+#include <linux/sched.h>
+#include <linux/wait.h>
+#include "core/log.h"
+#include "mem/heap.h"
+#include "proc/job.h"
+#include "proc/private.h"
+
+/* --- clone ------------------------------------------------------------------------------------------ */
+
+/* Start the new thread; a vfork's parent waits for the child to be done with its memory. */
+static async long clone_run(struct co *co, const struct clone_request *q)
+{
+	struct {
+		struct process	*child;
+		s32		tid;
+	} *f = co_frame(co);
+	struct thread *n;
+	long r;
+
+	co_begin(f);
+	r = thread_clone(q, &n);
+	if (r)
+		return r;
+	f->tid = n->tid;
+	f->child = process_get(n->proc);
+	task_wake(&n->task);
+	if (q->flags & CLONE_VFORK)
+		await(r = vfork_wait(f->child));
+	process_put(f->child);
+	return f->tid;
+	co_end();
+}
+
+static async long sys_clone(struct co *co, const u64 *a)
+{
+	const struct clone_request q = {
+		.flags = (u32)a[0] & ~(u64)CSIGNAL, .exit_signal = a[0] & CSIGNAL, .stack = a[1],
+		.parent_tid = a[2], .tls = a[3], .child_tid = a[4],
+	};
+
+	return clone_run(co, &q);
+}
+
+static async long read_clone3(struct clone_request *q, uaddr_t from, u64 size)
+{
+	struct clone_args c = { 0 };
+	long r;
+
+	if (size < 64 || size > PAGE_SIZE)
+		return size < 64 ? -EINVAL : -E2BIG;
+	r = user_read(&c, from, min(size, sizeof(c)));
+	if (r)
+		return r;
+	if (c.set_tid_size || c.cgroup || c.flags & (CSIGNAL | CLONE_DETACHED))
+		return -EINVAL;
+	if (!c.stack != !c.stack_size || c.exit_signal > SIG_MAX)
+		return -EINVAL;
+	*q = (struct clone_request){
+		.flags = c.flags, .exit_signal = c.exit_signal, .stack = c.stack + c.stack_size,
+		.parent_tid = c.parent_tid, .child_tid = c.child_tid, .tls = c.tls,
+	};
+	return 0;
+}
+
+static async long sys_clone3(struct co *co, const u64 *a)
+{
+	struct {
+		struct clone_request q;
+	} *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	await(r = read_clone3(&f->q, a[0], a[1]));
+	if (r)
+		return r;
+	await(r = clone_run(co, &f->q));
+	return r;
+	co_end();
+}
+
+enum { PATH_BUF = 128 << 10 };		/* longest single argument */
+
+/* --- execve ---------------------------------------------------------------------------------------------- */
+
+/* Add the strings the program's array points to. */
+static async long read_strings(struct exec_args *e, uaddr_t array, bool env, char *buf)
+{
+	uaddr_t s;
+	long r = 0;
+
+	for (u64 i = 0; array && !r; i++) {
+		if (i > 65536)
+			return -E2BIG;
+		r = user_get(s, array + i * sizeof(s));
+		if (r || !s)
+			return r;
+		r = user_string(buf, s, PATH_BUF);
+		if (r < 0)
+			return r == -ENAMETOOLONG ? -E2BIG : r;
+		r = exec_args_add(e, buf, env);
+	}
+	return r;
+}
+
+static async long read_args(struct exec_args *e, const u64 *a)
+{
+	char *buf = heap_alloc(PATH_BUF);
+	long r = -ENOMEM;
+
+	if (!buf)
+		goto out;
+	r = user_string(buf, a[0], 4096);
+	if (r < 0)
+		goto out;
+	r = -ENOMEM;
+	e->path = heap_string(buf);
+	if (!e->path)
+		goto out;
+	r = read_strings(e, a[1], false, buf);
+	if (!r && !e->argc)
+		r = exec_args_add(e, "", false);
+	if (!r)
+		r = read_strings(e, a[2], true, buf);
+out:
+	heap_free(buf);
+	return r;
+}
+
+static async long sys_execve(struct co *co, const u64 *a)
+{
+	struct {
+		struct exec_args *args;
+	} *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	f->args = heap_zero(sizeof(*f->args));
+	if (!f->args)
+		return -ENOMEM;
+	await(r = read_args(f->args, a));
+	if (!r)
+		await(r = exec_program(co, f->args));
+	if (r == -ENOENT || r == -EACCES)
+		r = syscall_note(r, f->args->path ? f->args->path : "");
+	exec_args_free(f->args);
+	return r;
+	co_end();
+}
+
+/* --- exit ---------------------------------------------------------------------------------------------- */
+
+static async long sys_exit(struct co *co, const u64 *a)
+{
+	struct thread *t = thread_current();
+
+	t->exit_code = a[0];
+	t->leave = true;
+	task_interrupt(&t->task, WAIT_SIGNAL | WAIT_KILL);
+	return 0;
+}
+
+static async long sys_exit_group(struct co *co, const u64 *a)
+{
+	process_exit(process_current(), (a[0] & 255) << 8);
+	return 0;
+}
+
+/* --- wait ---------------------------------------------------------------------------------------------- */
+
+struct wait_for {
+	u32	type;			/* P_ALL, P_PID, P_PGID */
+	s32	id;
+	u32	options;
+};
+struct wait_result {
+	s32	pid, status, code;	/* pid 0: nobody yet */
+	u32	uid;
+	u64	user_ns, kernel_ns;
+};
+
+static bool wait_matches(const struct process *c, const struct wait_for *w)
+{
+	if (w->type == P_PID && c->pid != w->id)
+		return false;
+	if (w->type == P_PGID && c->pgid != w->id)
+		return false;
+	if (w->options & __WALL)
+		return true;
+	return !(w->options & __WCLONE) == (c->exit_signal == SIGCHLD);
+}
+
+static void wait_fill(struct wait_result *r, const struct process *c, s32 code, s32 status)
+{
+	*r = (struct wait_result){ c->pid, status, code, c->uid, c->user_ns, c->kernel_ns };
+}
+
+static bool wait_zombie(struct process *p, struct process *c, u32 options, struct wait_result *r)
+{
+	if (c->state != PROC_ZOMBIE || !(options & WEXITED))
+		return false;
+	wait_fill(r, c, c->exit_status & 127 ? CLD_KILLED : CLD_EXITED, c->exit_status);
+	if (!(options & WNOWAIT)) {
+		p->child_user_ns += c->user_ns + c->child_user_ns;
+		p->child_kernel_ns += c->kernel_ns + c->child_kernel_ns;
+		process_unpublish(c);
+	}
+	return true;
+}
+
+static bool wait_stopped(struct process *c, u32 options, struct wait_result *r)
+{
+	if (c->stop_report == STOP_STOPPED && options & WUNTRACED)
+		wait_fill(r, c, CLD_STOPPED, c->stop_signal << 8 | 0x7f);
+	else if (c->stop_report == STOP_CONTINUED && options & WCONTINUED)
+		wait_fill(r, c, CLD_CONTINUED, 0xffff);
+	else
+		return false;
+	if (!(options & WNOWAIT))
+		c->stop_report = STOP_NONE;
+	return true;
+}
+
+/* Look at all children; wait if one of them may still do what is asked for. */
+static async long wait_child(const struct wait_for *w, struct wait_result *r)
+{
+	struct process *p = process_current(), *c;
+	bool any = false;
+	long e;
+	guard(&proc_lock);
+
+	LIST_FOREACH(c, &p->children, sibling) {
+		if (!wait_matches(c, w))
+			continue;
+		any = true;
+		if (wait_zombie(p, c, w->options, r) || wait_stopped(c, w->options, r))
+			return 0;
+	}
+	r->pid = 0;
+	if (!any)
+		return -ECHILD;
+	if (w->options & WNOHANG)
+		return 0;
+	e = wait_on(&p->child_wait);
+	return e == -EINTR ? -ERESTART : e;
+}
+
+static void fill_rusage(struct rusage *u, const struct wait_result *r)
+{
+	memset(u, 0, sizeof(*u));
+	u->ru_utime.tv_sec = r->user_ns / 1000000000;
+	u->ru_utime.tv_usec = r->user_ns / 1000 % 1000000;
+	u->ru_stime.tv_sec = r->kernel_ns / 1000000000;
+	u->ru_stime.tv_usec = r->kernel_ns / 1000 % 1000000;
+}
+
+static async long put_rusage(uaddr_t to, const struct wait_result *r)
+{
+	struct rusage u;
+
+	if (!to)
+		return 0;
+	fill_rusage(&u, r);
+	return user_write(to, &u, sizeof(u));
+}
+
+/* The buffers are made present first: once the child is reaped nothing may have to wait. */
+static async long wait_commit(uaddr_t a, u64 na, uaddr_t b, u64 nb)
+{
+	long r = a ? user_commit(a, na, ACCESS_WRITE) : 0;
+
+	if (!r && b)
+		r = user_commit(b, nb, ACCESS_WRITE);
+	return r == -EFAULT ? 0 : r;
+}
+
+static async long sys_wait4(struct co *co, const u64 *a)
+{
+	s32 pid = a[0];
+	struct wait_for w = {
+		.type = pid == -1 ? P_ALL : pid > 0 ? P_PID : P_PGID,
+		.id = pid > 0 ? pid : pid ? -pid : process_current()->pgid,
+		.options = (u32)a[2] | WEXITED,
+	};
+	struct wait_result got;
+	long r;
+
+	if ((u32)a[2] & ~(u32)(WNOHANG | WUNTRACED | WCONTINUED | __WNOTHREAD | __WALL | __WCLONE))
+		return -EINVAL;
+	if (pid == (s32)0x80000000)
+		return -ESRCH;
+	r = wait_commit(a[1], 4, a[3], sizeof(struct rusage));
+	if (!r)
+		r = wait_child(&w, &got);
+	if (r || !got.pid)
+		return r;
+	if (a[1] && user_write(a[1], &got.status, 4))
+		return -EFAULT;
+	return put_rusage(a[3], &got) ? -EFAULT : got.pid;
+}
+
+static void fill_siginfo(struct siginfo_k *i, const struct wait_result *r)
+{
+	*i = (struct siginfo_k){
+		.signo = r->pid ? SIGCHLD : 0, .code = r->pid ? r->code : 0, .pid = r->pid, .uid = r->uid,
+		.status = r->code == CLD_EXITED ? r->status >> 8 & 255 : r->code == CLD_STOPPED ?
+			r->status >> 8 & 255 : r->code == CLD_CONTINUED ? SIGCONT : r->status & 127,
+	};
+}
+
+static async long sys_waitid(struct co *co, const u64 *a)
+{
+	struct wait_for w = { .type = a[0], .id = a[1], .options = (u32)a[3] };
+	struct wait_result got = { 0 };
+	struct siginfo_k info;
+	u8 user[128];
+	long r;
+
+	if (w.options & ~(u32)(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WALL |
+			       __WCLONE) || !(w.options & (WEXITED | WSTOPPED | WCONTINUED)))
+		return -EINVAL;
+	if (w.type > P_PGID || (w.type != P_ALL && w.id < 0))
+		return -EINVAL;
+	if (w.type == P_PGID && !w.id)
+		w.id = process_current()->pgid;
+	r = wait_commit(a[2], 128, a[4], sizeof(struct rusage));
+	if (!r)
+		r = wait_child(&w, &got);
+	if (r)
+		return r;
+	fill_siginfo(&info, &got);
+	siginfo_to_user(user, &info);
+	if (a[2] && user_write(a[2], user, sizeof(user)))
+		return -EFAULT;
+	return got.pid && put_rusage(a[4], &got) ? -EFAULT : 0;
+}
+
+/* --- numbers ------------------------------------------------------------------------------------------- */
+
+static async long sys_getpid(struct co *co, const u64 *a) { return process_current()->pid; }
+static async long sys_gettid(struct co *co, const u64 *a) { return thread_current()->tid; }
+
+/* Orphans belong to the kernel, which has the number every program expects of init. */
+static async long sys_getppid(struct co *co, const u64 *a)
+{
+	struct process *parent = process_current()->parent;
+
+	return parent ? parent->pid : 0;
+}
+
+static async long sys_set_tid_address(struct co *co, const u64 *a)
+{
+	struct thread *t = thread_current();
+
+	t->clear_child_tid = a[0];
+	return t->tid;
+}
+
+static long number_of(s32 pid, bool session)
+{
+	struct process *p = pid ? process_find(pid) : process_get(process_current());
+	long r;
+
+	if (!p)
+		return -ESRCH;
+	r = session ? p->sid : p->pgid;
+	process_put(p);
+	return r;
+}
+
+static async long sys_getpgid(struct co *co, const u64 *a) { return number_of(a[0], false); }
+static async long sys_getsid(struct co *co, const u64 *a) { return number_of(a[0], true); }
+
+struct group_search { s32 pgid, sid; bool found; };
+
+static void group_search_one(struct process *p, void *arg)
+{
+	struct group_search *g = arg;
+
+	g->found |= p->pgid == g->pgid && p->sid == g->sid;
+}
+
+static long setpgid_check(struct process *me, struct process *p, s32 pgid)
+{
+	struct group_search g = { pgid, me->sid, false };
+
+	if (p != me && p->parent != me)
+		return -ESRCH;
+	if (p->sid != me->sid || p->sid == p->pid)
+		return -EPERM;
+	if (pgid == p->pid)
+		return 0;
+	process_each(group_search_one, &g);
+	return g.found ? 0 : -EPERM;
+}
+
+static async long sys_setpgid(struct co *co, const u64 *a)
+{
+	struct process *me = process_current();
+	s32 pid = (s32)a[0] ? (s32)a[0] : me->pid, pgid = (s32)a[1] ? (s32)a[1] : pid;
+	struct process *p;
+	long r;
+
+	if (pgid < 0)
+		return -EINVAL;
+	p = process_find(pid);
+	if (!p)
+		return -ESRCH;
+	{
+		guard(&proc_lock);
+		r = setpgid_check(me, p, pgid);
+		if (!r)
+			p->pgid = pgid;
+	}
+	process_put(p);
+	return r;
+}
+
+static void group_exists_one(struct process *p, void *arg)
+{
+	struct group_search *g = arg;
+
+	g->found |= p->pgid == g->pgid;
+}
+
+static async long sys_setsid(struct co *co, const u64 *a)
+{
+	struct process *p = process_current();
+	struct group_search g = { .pgid = p->pid };
+	guard(&proc_lock);
+
+	process_each(group_exists_one, &g);
+	if (g.found)
+		return -EPERM;
+	p->sid = p->pgid = p->pid;
+	return p->sid;
+}
+
+/* --- limits --------------------------------------------------------------------------------------------- */
+
+static void limit_apply(struct thread *t, u32 which)
+{
+	struct process *p = t->proc;
+
+	if (which == RLIMIT_NOFILE)
+		files_set_limit(t->files, min(p->limits[which].cur, (u64)FD_MAX));
+	else if (which == RLIMIT_AS && p->vm)
+		p->vm->limit = p->limits[which].cur;
+	else if (which == RLIMIT_STACK && p->vm)
+		p->vm->stack_limit = min(p->limits[which].cur, 1ul << 30);
+}
+
+static async long sys_prlimit64(struct co *co, const u64 *a)
+{
+	struct thread *t = thread_current();
+	struct process *p = t->proc;
+	struct rlimit_k set, old;
+	long r;
+
+	if (a[1] >= ARRAY_SIZE(p->limits))
+		return -EINVAL;
+	if ((s32)a[0] && (s32)a[0] != p->pid)
+		return syscall_refuse(-EPERM, "prlimit of another process", a[0]);
+	if (a[2]) {
+		r = user_get(set, a[2]);
+		if (r)
+			return r;
+		if (set.cur > set.max)
+			return -EINVAL;
+		if (set.max > p->limits[a[1]].max && p->euid)
+			return -EPERM;
+	}
+	old = p->limits[a[1]];
+	r = a[3] ? user_put(a[3], old) : 0;
+	if (!r && a[2]) {
+		p->limits[a[1]] = set;
+		limit_apply(t, a[1]);
+	}
+	return r;
+}
+
+static async long sys_getrlimit(struct co *co, const u64 *a)
+{
+	const u64 b[6] = { 0, a[0], 0, a[1] };
+
+	return sys_prlimit64(co, b);
+}
+
+static async long sys_setrlimit(struct co *co, const u64 *a)
+{
+	const u64 b[6] = { 0, a[0], a[1], 0 };
+
+	return a[1] ? sys_prlimit64(co, b) : -EFAULT;
+}
+
+/* --- the rest ------------------------------------------------------------------------------------------- */
+
+static async long sys_prctl(struct co *co, const u64 *a)
+{
+	struct process *p = process_current();
+	char name[TASK_COMM_LEN] = "";
+	size_t done;
+	long r;
+
+	switch (a[0]) {
+	case PR_SET_NAME:
+		r = user_range_ok(a[1], sizeof(name) - 1) ? user_commit(a[1], 1, ACCESS_READ) : -EFAULT;
+		if (r)
+			return r;
+		r = arch_string_in(name, a[1], sizeof(name) - 1, &done);
+		if (r < 0)
+			return r;
+		memcpy(p->comm, name, sizeof(name));
+		return 0;
+	case PR_GET_NAME:
+		return user_write(a[1], p->comm, sizeof(p->comm));
+	case PR_GET_DUMPABLE:
+		return 1;
+	default:
+		return syscall_refuse(-EINVAL, "prctl option", a[0]);
+	}
+}
+
+static async long sys_personality(struct co *co, const u64 *a)
+{
+	return (u32)a[0] == 0xffffffff || !(u32)a[0] ? 0 :
+	       syscall_refuse(-EINVAL, "personality", a[0]);
+}
+
+#ifdef __NR_riscv_flush_icache
+static async long sys_riscv_flush_icache(struct co *co, const u64 *a)
+{
+	arch_fence_instructions();
+	return a[2] & ~1ul ? -EINVAL : 0;
+}
+#endif
+
+const struct syscall process_calls[] = {
+	ROW(clone, 5, CALL_FULL, "xpppp"),
+	ROW(clone3, 2, CALL_FULL, "pu"),
+	ROW(execve, 3, CALL_FULL | CALL_NO_RESULT, "spp"),
+	ROW(exit, 1, 0, "d"),
+	ROW(exit_group, 1, 0, "d"),
+	ROW(wait4, 4, 0, "dpxp"),
+	ROW(waitid, 5, 0, "ddpxp"),
+	ROW(getpid, 0, 0, ""),
+	ROW(getppid, 0, 0, ""),
+	ROW(gettid, 0, 0, ""),
+	ROW(set_tid_address, 1, 0, "p"),
+	ROW(getpgid, 1, 0, "d"),
+	ROW(getsid, 1, 0, "d"),
+	ROW(setpgid, 2, 0, "dd"),
+	ROW(setsid, 0, 0, ""),
+	ROW(prlimit64, 4, 0, "ddpp"),
+	ROW(getrlimit, 2, 0, "dp"),
+	ROW(setrlimit, 2, 0, "dp"),
+	ROW(prctl, 5, 0, "duuuu"),
+	ROW(personality, 1, 0, "x"),
+#ifdef __NR_riscv_flush_icache
+	ROW(riscv_flush_icache, 3, 0, "ppx"),
+#endif
+	{ 0 },
+};

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * table.c: all system calls by number, and the two ways to one: kernel_syscall(), straight from
+ * the trap, and syscall_dispatch(), from the thread's run loop.  Both count the call against the
+ * job.  A call is begun on one of the ways once; only what returned PENDING is called again.
+ */
+#include "core/log.h"
+#include "lib/print.h"
+#include "proc/job.h"
+#include "sys/table.h"
+
+extern const struct syscall file_calls[], dir_calls[], stat_calls[], poll_calls[], mem_calls[],
+	process_calls[], signal_calls[], time_calls[], ident_calls[];
+
+static const struct syscall *const lists[] = {
+	file_calls, dir_calls, stat_calls, poll_calls, mem_calls, process_calls, signal_calls,
+	time_calls, ident_calls,
+};
+
+const struct syscall *syscall_table[SYSCALLS] ro_after_init;
+static u64 named[SYSCALLS / 64];		/* unknown calls the log has told of */
+
+void syscall_init(void)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(lists); i++)
+		for (const struct syscall *s = lists[i]; s->name; s++) {
+			assert(s->number < SYSCALLS && !syscall_table[s->number]);
+			syscall_table[s->number] = s;
+		}
+}
+
+const char *syscall_name(u32 number)
+{
+	static char unknown[24];		/* a name for a log line, not a promise */
+
+	if (number < SYSCALLS && syscall_table[number])
+		return syscall_table[number]->name;
+	snprint(unknown, sizeof(unknown), "syscall_%u", number);
+	return unknown;
+}
+
+static long call_unknown(struct thread *t, u64 number)
+{
+	struct job *j = t->proc->job;
+	bool first = number >= SYSCALLS || !(named[number / 64] & 1ul << number % 64);
+
+	if (number < SYSCALLS) {
+		named[number / 64] |= 1ul << number % 64;
+		j->calls[number]++;
+	}
+	if (first)
+		log_warn("%s: system call %ld is not there: ENOSYS", t->proc->comm, (long)number);
+	job_note(j, min(number, (u64)SYSCALLS), ENOSYS, "", "system call is not there");
+	return -ENOSYS;
+}
+
+/* Store what the program gets.  An interrupted call leaves the registers alone: to run it again is to
+ * do nothing; signal delivery decides. */
+static void call_finish(struct thread *t, long r, u32 flags)
+{
+	t->call_state = CALL_DONE;
+	t->call = NO_CALL;
+	if (unlikely(r == -ERESTART)) {
+		t->restart = true;
+		return;
+	}
+	if (unlikely(flags & CALL_NO_RESULT) && r >= 0)
+		return;
+	ctx_set_result(&t->ctx, r);
+	ctx_skip_trap(&t->ctx);
+}
+
+/* From the trap, interrupts off.  True: the result is in a0 and the program goes on behind the trap. */
+bool kernel_syscall(struct context *ctx)
+{
+	struct thread *t = container_of(ctx, struct thread, ctx);
+	u64 number = ctx_number(ctx);
+	const struct syscall *s;
+
+	if (unlikely(number >= SYSCALLS || t->slow))
+		return false;
+	s = syscall_table[number];
+	if (unlikely(!s || s->flags))
+		return false;
+	t->call = number;
+	t->calls[number]++;
+	t->call_co->at = 0;
+	long r = s->fn(t->call_co, ctx_args(ctx));
+	if (unlikely(r == PENDING)) {
+		t->call_state = CALL_BEGUN;
+		return false;
+	}
+	if (unlikely(r == -ERESTART || atomic_load_explicit(&t->task.pending, memory_order_relaxed))) {
+		call_finish(t, r, 0);
+		return false;
+	}
+	t->call = NO_CALL;
+	ctx_set_result(ctx, r);
+	return true;
+}
+
+/* The slow way: calls that want all registers, traced ones, those that are not there. */
+async long syscall_dispatch(struct co *co)
+{
+	struct {
+		long	result;
+	} *f = co_frame(co);
+	struct thread *const t = thread_current();
+	const u64 number = ctx_number(&t->ctx);
+	const struct syscall *const s = number < SYSCALLS ? syscall_table[number] : NULL;
+	long r;
+
+	co_begin(f);
+	t->call = min(number, (u64)SYSCALLS);
+	if (t->slow & SLOW_TRACE)
+		await(r = trace_enter(t));
+	if (s) {
+		t->calls[number]++;
+		await(f->result = s->fn(co, ctx_args(&t->ctx)));
+	} else {
+		f->result = call_unknown(t, number);
+	}
+	if (t->slow & SLOW_TRACE)
+		await(r = trace_exit(t, f->result));
+	call_finish(t, f->result, s ? s->flags : 0);
+	return 0;
+	co_end();
+}
+
+/* After CAUSE_SYSCALL: bring the call to its end, wherever it is. */
+async long syscall_continue(struct co *co, struct thread *t)
+{
+	long r;
+
+	if (t->call_state == CALL_DONE)
+		return 0;
+	if (t->call_state == CALL_NEW)
+		return syscall_dispatch(co);
+	r = syscall_table[t->call]->fn(co, ctx_args(&t->ctx));
+	if (r != PENDING)
+		call_finish(t, r, 0);
+	return r == PENDING ? r : 0;
+}
+
+/* --- what --explain tells ------------------------------------------------------------------------------ */
+
+long syscall_refuse(long error, const char *what, u64 value)
+{
+	struct thread *t = thread_current();
+	char detail[48];
+
+	snprint(detail, sizeof(detail), "%s 0x%lx", what, value);
+	log_info("%s: %s refused: %s", t->proc->comm, syscall_name(t->call), detail);
+	job_note(t->proc->job, t->call, -error, "", detail);
+	return error;
+}
+
+long syscall_note(long error, const char *path)
+{
+	struct thread *t = thread_current();
+
+	job_note(t->proc->job, t->call, -error, path, "");
+	return error;
+}
