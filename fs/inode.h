@@ -69,7 +69,6 @@ struct inode {
 	u64			size;
 	u64			atime, mtime, ctime, btime;	/* ns since 1970 */
 	spinlock_t		lock;
-	u32			seals;		/* memfd */
 	const struct inode_ops	*ops;
 	struct filesystem	*fs;		/* counted */
 	struct dentry		*alias;		/* a name of it, uncounted; tree_lock */
@@ -133,8 +132,14 @@ struct charge *fs_charge(void);
 /* Files that are in no directory (pipes, streams, memfd): inodes of this instance. */
 extern struct filesystem anon_fs;
 
-/* An inode on tmpfs's pages for @mode: memfd_create(). */
-struct inode *tmpfs_inode(struct filesystem *fs, u32 mode);
+/* An inode of any kind as tmpfs has them, in any instance; NULL: no memory. */
+struct inode *tmpfs_inode(struct filesystem *fs, u32 mode, u32 rdev);
+long tmpfs_mount(struct filesystem *fs, const char *options);
+/* fallocate(); -EOPNOTSUPP: not a regular file of tmpfs. */
+long tmpfs_allocate(struct inode *ip, u32 mode, u64 offset, u64 len);
+/* @p, whose reference is taken, becomes page @index of a new file. */
+long tmpfs_adopt(struct inode *ip, u64 index, struct page *p);
+void tmpfs_set_size(struct inode *ip, u64 size);
 extern const struct fs_type tmpfs_type, devfs_type, procfs_type;
 
 /* --- devices ---------------------------------------------------------------------------------- */

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: MIT
+/*
+ * dentry.c: the tree of names and its hash.  One table for all directories, keyed by parent and
+ * name, doubled when it gets crowded; where that fails for lack of memory it is merely slow.
+ */
+#include "fs/dentry.h"
+#include <string.h>
+#include "core/log.h"
+#include "lib/print.h"
+#include "mem/heap.h"
+
+enum { FIRST_BUCKETS = 256 };
+
+spinlock_t tree_lock;
+static struct slab dentry_slab = SLAB("dentry", struct dentry);
+static struct dentry *first_table[FIRST_BUCKETS];
+static struct dentry **table = first_table;
+static u32 buckets = FIRST_BUCKETS, hashed;
+
+u32 name_hash(const char *s, u32 len)
+{
+	u32 h = len;
+
+	for (; len; len--)
+		h = h * 31 + (u8)*s++;
+	return h;
+}
+
+static inline struct dentry **bucket(const struct dentry *dir, u32 hash)
+{
+	u64 v = (hash ^ (u64)(uintptr_t)dir >> 5) * 0x9e3779b97f4a7c15ul;
+
+	return &table[v >> 32 & (buckets - 1)];
+}
+
+static void table_grow(void)
+{
+	u32 old = buckets;
+	struct dentry **from = table, **to = heap_zero(2ul * old * sizeof(*to)), *d;
+
+	if (!to)
+		return;
+	table = to;
+	buckets = 2 * old;
+	for (u32 i = 0; i < old; i++)
+		while ((d = from[i])) {
+			struct dentry **b = bucket(d->parent, d->hash);
+
+			from[i] = d->next;
+			d->next = *b;
+			*b = d;
+		}
+	if (from != first_table)
+		heap_free(from);
+}
+
+static void hash_insert(struct dentry *d)
+{
+	struct dentry **b;
+
+	if (++hashed > 2 * buckets)
+		table_grow();
+	b = bucket(d->parent, d->hash);
+	d->next = *b;
+	*b = d;
+}
+
+static void hash_remove(struct dentry *d)
+{
+	for (struct dentry **b = bucket(d->parent, d->hash); *b; b = &(*b)->next)
+		if (*b == d) {
+			*b = d->next;
+			hashed--;
+			return;
+		}
+}
+
+struct dentry *dentry_find(struct dentry *dir, struct name n)
+{
+	for (struct dentry *d = *bucket(dir, n.hash); d; d = d->next)
+		if (d->hash == n.hash && d->parent == dir && d->len == n.len &&
+		    !memcmp(d->name, n.s, n.len))
+			return d;
+	return NULL;
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+static long set_name(struct dentry *d, struct name n)
+{
+	char *s = n.len < NAME_INLINE ? d->small : heap_alloc(n.len + 1ul);
+
+	if (!s)
+		return -ENOMEM;
+	memcpy(s, n.s, n.len);
+	s[n.len] = 0;
+	d->name = s;
+	d->len = n.len;
+	d->hash = n.hash;
+	return 0;
+}
+
+static void drop_name(struct dentry *d, char *name)
+{
+	if (name != d->small)
+		heap_free(name);
+}
+
+struct dentry *dentry_create(struct name n, struct inode *ip)
+{
+	struct dentry *d = slab_alloc(&dentry_slab);
+
+	if (d) {
+		*d = (struct dentry){ .refs = 1, .inode = ip, .flags = D_GONE };
+		TAILQ_INIT(&d->children);
+		if (!set_name(d, n))
+			return d;
+		slab_free(&dentry_slab, d);
+	}
+	inode_put(ip);
+	return NULL;
+}
+
+struct dentry *dentry_root(struct inode *ip)
+{
+	struct dentry *d = dentry_create((struct name){ "/", 1, 0 }, ip);
+
+	if (d) {
+		d->parent = d;
+		d->flags = 0;
+		ip->alias = d;
+	}
+	return d;
+}
+
+struct dentry *dentry_free_standing(const char *name, struct inode *ip)
+{
+	struct dentry *d = dentry_create((struct name){ name, strlen(name), 0 }, inode_get(ip));
+
+	if (d) {
+		d->parent = d;
+		d->flags = D_FREE;
+	}
+	return d;
+}
+
+static void dentry_free(struct dentry *d)
+{
+	check(TAILQ_EMPTY(&d->children) && !d->cover);
+	drop_name(d, d->name);
+	inode_put(d->inode);
+	slab_free(&dentry_slab, d);
+}
+
+/* Drop a reference under the lock; if it was the last take @d out of the tree.  True: free it, and
+ * drop its parent. */
+static bool put_locked(struct dentry *d)
+{
+	guard(&tree_lock);
+	if (atomic_fetch_sub(&d->refs, 1) != 1)
+		return false;
+	if (!(d->flags & (D_GONE | D_FREE)) && d->parent != d)
+		dentry_unlink(d);
+	if (d->inode->alias == d)
+		d->inode->alias = NULL;
+	return true;
+}
+
+/* All but the last reference go without the lock. */
+static bool put_shared(struct dentry *d)
+{
+	u32 refs = atomic_load_explicit(&d->refs, memory_order_relaxed);
+
+	while (refs > 1)
+		if (atomic_compare_exchange_weak(&d->refs, &refs, refs - 1))
+			return true;
+	return false;
+}
+
+void dentry_put(struct dentry *d)
+{
+	while (d && !put_shared(d) && put_locked(d)) {
+		struct dentry *up = d->parent == d ? NULL : d->parent;
+
+		dentry_free(d);
+		d = up;
+	}
+}
+
+/* --- tree --------------------------------------------------------------------------------------- */
+
+void dentry_link(struct dentry *dir, struct dentry *d)
+{
+	d->parent = dentry_get(dir);
+	d->flags &= ~D_GONE;
+	d->cookie = ++dir->last_cookie;
+	if (!d->inode->alias)
+		d->inode->alias = d;
+	if (d->flags & D_PASSING)
+		return;
+	TAILQ_INSERT_TAIL(&dir->children, d, sibling);
+	hash_insert(d);
+}
+
+/* The parent reference stays until the dentry is freed: a path for those who are still in it. */
+void dentry_unlink(struct dentry *d)
+{
+	d->flags |= D_GONE;
+	if (d->flags & D_PASSING)
+		return;
+	hash_remove(d);
+	TAILQ_REMOVE(&d->parent->children, d, sibling);
+}
+
+bool dentry_empty(const struct dentry *dir)
+{
+	return TAILQ_EMPTY(&dir->children);
+}
+
+bool dentry_below(const struct dentry *d, const struct dentry *top)
+{
+	while (d != top) {
+		const struct dentry *up = d->covers ? d->covers : d->parent;
+
+		if (!up || up == d)
+			return false;
+		d = up;
+	}
+	return true;
+}
+
+/* The caller drops the reference to the old parent: it was not the last. */
+long dentry_rename(struct dentry *d, struct dentry *dir, struct name n)
+{
+	char *old = d->name, keep[NAME_INLINE];
+	struct dentry *from = d->parent;
+
+	memcpy(keep, d->small, sizeof(keep));
+	hash_remove(d);
+	if (set_name(d, n)) {
+		memcpy(d->small, keep, sizeof(keep));
+		hash_insert(d);
+		return -ENOMEM;
+	}
+	if (old != d->name)
+		drop_name(d, old);
+	TAILQ_REMOVE(&from->children, d, sibling);
+	d->parent = dentry_get(dir);
+	atomic_fetch_sub(&from->refs, 1);
+	d->cookie = ++dir->last_cookie;
+	TAILQ_INSERT_TAIL(&dir->children, d, sibling);
+	hash_insert(d);
+	return 0;
+}
+
+struct dentry *dentry_add(struct dentry *dir, const char *name, struct inode *ip)
+{
+	u32 len = strlen(name);
+	struct dentry *d = dentry_create((struct name){ name, len, name_hash(name, len) }, ip);
+
+	if (!d)
+		return NULL;
+	d->flags |= D_PINNED;
+	guard(&tree_lock);
+	dentry_link(dir, d);
+	d->inode->nlink++;
+	return d;
+}
+
+/* --- paths ---------------------------------------------------------------------------------------- */
+
+/* Components are written from the end of the buffer; false: it is full. */
+static bool prepend(char *buf, size_t *at, const char *s, size_t n)
+{
+	if (*at < n)
+		return false;
+	*at -= n;
+	memcpy(buf + *at, s, n);
+	return true;
+}
+
+static long climb(struct dentry *d, struct dentry *root, char *buf, size_t *at)
+{
+	while (d != root) {
+		if (d->parent == d) {
+			if (!d->covers)
+				return prepend(buf, at, "(unreachable)", 13) ? 0 : -ENAMETOOLONG;
+			d = d->covers;
+			continue;
+		}
+		if (!prepend(buf, at, d->name, d->len) || !prepend(buf, at, "/", 1))
+			return -ENAMETOOLONG;
+		d = d->parent;
+	}
+	return 0;
+}
+
+static long free_standing_path(struct dentry *d, char *buf, size_t size)
+{
+	if (d->len >= size)
+		return -ENAMETOOLONG;
+	memcpy(buf, d->name, d->len + 1ul);
+	return d->len;
+}
+
+static const char deleted[] = " (deleted)";
+
+long dentry_path(struct dentry *d, struct dentry *root, char *buf, size_t size)
+{
+	size_t at = size;
+	long err;
+
+	guard(&tree_lock);
+	if (d->flags & D_FREE)
+		return free_standing_path(d, buf, size);
+	if (!prepend(buf, &at, "", 1) ||
+	    (d->flags & D_GONE && !prepend(buf, &at, deleted, sizeof(deleted) - 1)))
+		return -ENAMETOOLONG;
+	err = climb(d, root, buf, &at);
+	if (err)
+		return err;
+	if (d == root && !prepend(buf, &at, "/", 1))
+		return -ENAMETOOLONG;
+	memmove(buf, buf + at, size - at);
+	return size - at - 1;
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+/*
+ * dir.c: open directories.  The position is the cookie of the next entry: 0 ".", 1 "..", then what
+ * the tree has, in order of cookies, which only grow; names that come or go meanwhile disturb nobody.
+ * Entries that are not in the tree (ops->list) come after those, from position LISTED on.
+ */
+#include <linux/fcntl.h>
+#include <string.h>
+#include "fs/path.h"
+
+#define LISTED (1ul << 48)		/* more than any cookie */
+enum { FIRST = 2, SEEK_START = 0, SEEK_HERE = 1 };
+
+struct dirent {				/* linux_dirent64 */
+	u64	ino;
+	s64	next;
+	u16	len;
+	u8	type;
+	char	name[];
+};
+
+struct sink {
+	struct dir_sink	s;
+	struct uio	*u;
+	long		err;
+};
+
+static bool put_whole(struct uio *u, const void *record, size_t size)
+{
+	struct uio before = *u;
+
+	if (likely(uio_out(u, record, size) == size))
+		return true;
+	before.fault = u->fault;
+	*u = before;
+	return false;
+}
+
+static bool add(struct dir_sink *ds, const char *name, u32 len, u64 ino, u32 mode, u64 next)
+{
+	struct sink *s = container_of(ds, struct sink, s);
+	u64 buf[(sizeof(struct dirent) + NAME_MAX_LEN + 16) / 8];
+	struct dirent *e = (struct dirent *)buf;
+	u32 size = align_up(offsetof(struct dirent, name) + len + 1, 8);
+
+	if (s->u->left < size) {
+		s->err = -EINVAL;
+		return false;
+	}
+	buf[size / 8 - 1] = 0;
+	*e = (struct dirent){ ino, next, size, mode >> 12 & 15 };
+	memcpy(e->name, name, len);
+	memset(e->name + len, 0, size - offsetof(struct dirent, name) - len);
+	if (put_whole(s->u, e, size))
+		return true;
+	s->err = -EFAULT;
+	return false;
+}
+
+static bool add_dots(struct file *f, struct sink *s)
+{
+	struct dentry *d = f->dentry, *up = d->covers ? d->covers->parent : d->parent;
+
+	if (f->pos == 0) {
+		if (!add(&s->s, ".", 1, d->inode->ino, I_DIR, 1))
+			return false;
+		f->pos = 1;
+	}
+	if (f->pos == 1) {
+		if (!add(&s->s, "..", 2, up->inode->ino, I_DIR, FIRST))
+			return false;
+		f->pos = FIRST;
+	}
+	return true;
+}
+
+/* Cookies begin at 1, positions of entries at FIRST. */
+static bool add_children(struct file *f, struct sink *s)
+{
+	struct dentry *d;
+
+	TAILQ_FOREACH(d, &f->dentry->children, sibling) {
+		struct inode *ip = d->cover ? d->cover->inode : d->inode;
+
+		if (d->cookie + 1 < f->pos)
+			continue;
+		if (!add(&s->s, d->name, d->len, ip->ino, ip->mode, d->cookie + 2))
+			return false;
+		f->pos = d->cookie + 2;
+	}
+	return true;
+}
+
+static bool add_tree(struct file *f, struct sink *s)
+{
+	guard(&tree_lock);
+	return add_dots(f, s) && (f->pos >= LISTED || add_children(f, s));
+}
+
+static void add_listed(struct file *f, struct sink *s)
+{
+	const struct inode_ops *ops = f->inode->ops;
+	u64 at;
+	long err;
+
+	if (!ops->list)
+		return;
+	at = f->pos < LISTED ? 0 : f->pos - LISTED;
+	err = ops->list(f->inode, &at, &s->s);
+	f->pos = LISTED + at;
+	if (err)
+		s->err = err;
+}
+
+static async long dir_readdir(struct co *co, struct file *f, struct uio *u)
+{
+	struct sink s = { .s.add = add, .u = u };
+	u64 before = u->done;
+
+	if (f->dentry->flags & D_GONE)
+		return -ENOENT;
+	if (add_tree(f, &s))
+		add_listed(f, &s);
+	if (u->done != before)
+		return u->done - before;
+	return s.err;
+}
+
+static async long dir_read(struct co *co, struct file *f, struct uio *u, u64 *pos)
+{
+	return -EISDIR;
+}
+
+static long dir_seek(struct file *f, s64 offset, u32 whence)
+{
+	s64 to = whence == SEEK_HERE ? (s64)f->pos + offset : offset;
+
+	if (whence > SEEK_HERE || to < 0)
+		return -EINVAL;
+	f->pos = to;
+	return to;
+}
+
+static async long dir_sync(struct co *co, struct file *f)
+{
+	return 0;
+}
+
+const struct file_ops dir_file_ops = {
+	.read = dir_read, .seek = dir_seek, .readdir = dir_readdir, .sync = dir_sync,
+};
+
+/* A file opened with O_PATH: a place, nothing else. */
+const struct file_ops path_file_ops = { };

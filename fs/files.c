@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: MIT
+/*
+ * files.c: open files and descriptor tables.
+ *
+ * A slot of a table is the file and, in its lowest bit, close-on-exec.  t->lock guards the table; only
+ * one who shares it with nobody may look up without: nobody else could close what is found, and
+ * those who look at another's table hold a reference and the lock.
+ */
+#include "fs/files.h"
+#include <string.h>
+#include "core/log.h"
+#include "core/spin.h"
+#include "fs/dentry.h"
+#include "fs/locks.h"
+#include "lib/print.h"
+#include "mem/heap.h"
+
+/* --- open files -------------------------------------------------------------------------------- */
+
+static struct slab file_slab = SLAB("file", struct file);
+
+struct file *file_create(const struct file_ops *ops, u32 flags, void *data)
+{
+	struct file *f = slab_alloc(&file_slab);
+
+	if (f)
+		*f = (struct file){ .refs = 1, .flags = flags, .ops = ops, .data = data };
+	return f;
+}
+
+static void file_free(struct file *f)
+{
+	if (f->inode && f->inode->locks)
+		lock_drop_owner(f->inode, f);
+	if (f->ops && f->ops->release)
+		f->ops->release(f);
+	dentry_put(f->dentry);
+	inode_put(f->inode);
+	slab_free(&file_slab, f);
+}
+
+void file_put(struct file *f)
+{
+	if (f && atomic_fetch_sub_explicit(&f->refs, 1, memory_order_acq_rel) == 1)
+		file_free(f);
+}
+
+u64 file_size(struct file *f)
+{
+	return f->inode ? f->inode->size : 0;
+}
+
+extern struct dentry *root_dentry;
+
+long file_path(struct file *f, char *buf, size_t size)
+{
+	long n;
+
+	if (f->dentry)
+		return dentry_path(f->dentry, root_dentry, buf, size);
+	n = inode_kind(f->inode) == I_FIFO ? snprint(buf, size, "pipe:[%lu]", f->inode->ino)
+					   : snprint(buf, size, "anon:[%lu]", f->inode->ino);
+	return (size_t)n < size ? n : -ENAMETOOLONG;
+}
+
+/* --- tables -------------------------------------------------------------------------------------- */
+
+enum { FD_SMALL = 16 };
+enum { CLOEXEC = 1 };
+
+struct files {
+	_Atomic u32	refs;
+	spinlock_t	lock;
+	u32		size, limit;	/* slots there are; may be used */
+	u32		lowest;		/* no free slot below */
+	uintptr_t	*slot;
+	uintptr_t	small[FD_SMALL];
+};
+static struct slab files_slab = SLAB("files", struct files);
+
+static inline struct file *slot_file(uintptr_t s) { return (struct file *)(s & ~(uintptr_t)CLOEXEC); }
+
+static struct files *table_create(u32 size)
+{
+	struct files *t = slab_alloc(&files_slab);
+
+	if (!t)
+		return NULL;
+	*t = (struct files){ .refs = 1, .size = FD_SMALL, .limit = 1024 };
+	t->slot = t->small;
+	if (size <= FD_SMALL)
+		return t;
+	t->slot = heap_zero(size * sizeof(*t->slot));
+	t->size = size;
+	if (t->slot)
+		return t;
+	slab_free(&files_slab, t);
+	return NULL;
+}
+
+struct files *files_create(void)
+{
+	return table_create(FD_SMALL);
+}
+
+/* Slots in use, rounded up to what a table may have. */
+static u32 used_size(struct files *t)
+{
+	u32 n = t->size;
+
+	while (n > FD_SMALL && !t->slot[n - 1])
+		n--;
+	return n <= FD_SMALL ? FD_SMALL : align_up(n, 64);
+}
+
+struct files *files_copy(struct files *from)
+{
+	struct files *t;
+
+	guard(&from->lock);
+	t = table_create(used_size(from));
+	if (!t)
+		return NULL;
+	t->limit = from->limit;
+	t->lowest = from->lowest;
+	for (u32 i = 0; i < min(t->size, from->size); i++)
+		if ((t->slot[i] = from->slot[i]))
+			file_get(slot_file(t->slot[i]));
+	return t;
+}
+
+struct files *files_get(struct files *t)
+{
+	atomic_fetch_add(&t->refs, 1);
+	return t;
+}
+
+static void close_file(struct files *t, struct file *f)
+{
+	if (f->inode && f->inode->locks)
+		lock_drop_owner(f->inode, t);
+	file_put(f);
+}
+
+void files_put(struct files *t)
+{
+	if (!t || atomic_fetch_sub(&t->refs, 1) != 1)
+		return;
+	for (u32 i = 0; i < t->size; i++)
+		if (t->slot[i])
+			close_file(t, slot_file(t->slot[i]));
+	if (t->slot != t->small)
+		heap_free(t->slot);
+	slab_free(&files_slab, t);
+}
+
+void files_exec(struct files *t)
+{
+	for (u32 i = 0; i < t->size; i++)
+		if (t->slot[i] & CLOEXEC)
+			fd_close(t, i);
+}
+
+void files_set_limit(struct files *t, u32 n)
+{
+	t->limit = min(n, (u32)FD_MAX);
+}
+
+/* --- descriptors ------------------------------------------------------------------------------------ */
+
+static struct file *get_locked(struct files *t, u64 fd)
+{
+	struct file *f = NULL;
+
+	guard(&t->lock);
+	if (fd < t->size && (f = slot_file(t->slot[fd])))
+		file_get(f);
+	return f;
+}
+
+struct file *fd_get(struct files *t, u64 fd)
+{
+	struct file *f;
+
+	if (unlikely(atomic_load_explicit(&t->refs, memory_order_relaxed) != 1))
+		return get_locked(t, fd);
+	if (unlikely(fd >= t->size) || unlikely(!(f = slot_file(t->slot[fd]))))
+		return NULL;
+	atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
+	return f;
+}
+
+/* Room for slot @fd, which is below the limit: 0 or -ENOMEM. */
+static long table_reach(struct files *t, u32 fd)
+{
+	u32 n = min(max(align_up(fd + 1, 64), (u64)t->size * 2), (u64)FD_MAX);
+	uintptr_t *slot;
+
+	if (likely(fd < t->size))
+		return 0;
+	slot = heap_zero(n * sizeof(*slot));
+	if (!slot)
+		return -ENOMEM;
+	memcpy(slot, t->slot, t->size * sizeof(*slot));
+	if (t->slot != t->small)
+		heap_free(t->slot);
+	t->slot = slot;
+	t->size = n;
+	return 0;
+}
+
+static long install_locked(struct files *t, struct file *f, u32 from, bool cloexec)
+{
+	u32 fd = max(from, t->lowest);
+	long err;
+
+	while (fd < t->size && t->slot[fd])
+		fd++;
+	if (fd >= t->limit)
+		return from >= t->limit ? -EINVAL : -EMFILE;
+	if ((err = table_reach(t, fd)))
+		return err;
+	t->slot[fd] = (uintptr_t)f | cloexec;
+	if (from <= t->lowest)
+		t->lowest = fd + 1;
+	return fd;
+}
+
+long fd_install(struct files *t, struct file *f, u32 from, bool cloexec)
+{
+	long fd;
+
+	spin_lock(&t->lock);
+	fd = install_locked(t, f, from, cloexec);
+	spin_unlock(&t->lock);
+	if (fd < 0)
+		file_put(f);
+	return fd;
+}
+
+long fd_install_at(struct files *t, struct file *f, u32 fd, bool cloexec)
+{
+	struct file *old = NULL;
+	long err = fd < t->limit ? 0 : -EBADF;
+
+	spin_lock(&t->lock);
+	if (!err && !(err = table_reach(t, fd))) {
+		old = slot_file(t->slot[fd]);
+		t->slot[fd] = (uintptr_t)f | cloexec;
+	}
+	spin_unlock(&t->lock);
+	if (err)
+		file_put(f);
+	else if (old)
+		close_file(t, old);
+	return err ? err : (long)fd;
+}
+
+long fd_close(struct files *t, u64 fd)
+{
+	struct file *f = NULL;
+
+	spin_lock(&t->lock);
+	if (likely(fd < t->size && (f = slot_file(t->slot[fd])))) {
+		t->slot[fd] = 0;
+		t->lowest = min(t->lowest, (u32)fd);
+	}
+	spin_unlock(&t->lock);
+	if (!f)
+		return -EBADF;
+	close_file(t, f);
+	return 0;
+}
+
+long fd_cloexec(struct files *t, u64 fd, bool set, bool value)
+{
+	guard(&t->lock);
+	if (fd >= t->size || !t->slot[fd])
+		return -EBADF;
+	if (set)
+		t->slot[fd] = (uintptr_t)slot_file(t->slot[fd]) | value;
+	return t->slot[fd] & CLOEXEC;
+}
+
+s64 fd_next(struct files *t, s64 after)
+{
+	guard(&t->lock);
+	for (u64 fd = after + 1; fd < t->size; fd++)
+		if (t->slot[fd])
+			return fd;
+	return -1;
+}
+
+u32 files_limit(struct files *t)
+{
+	return t->limit;
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: MIT
+/*
+ * open.c: from a path to an open file.
+ *
+ * Opening never waits but for the path walk; a fifo's wait for its other side is a second step
+ * (file_open_wait), so that the first one, which creates and truncates, is not done twice.
+ */
+#include <linux/fcntl.h>
+#include "core/wait.h"
+#include "fs/path.h"
+#include "fs/pipe.h"
+#include "lib/print.h"
+
+extern const struct file_ops dir_file_ops, path_file_ops;
+
+static u32 wanted_access(u32 flags)
+{
+	static const u8 want[] = { MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE };
+
+	return want[flags & O_ACCMODE] | (flags & O_TRUNC ? MAY_WRITE : 0);
+}
+
+static long check_kind(struct inode *ip, u32 flags, u32 want)
+{
+	switch (inode_kind(ip)) {
+	case I_LNK:
+		return -ELOOP;
+	case I_DIR:
+		return want & MAY_WRITE || flags & O_CREAT ? -EISDIR : 0;
+	case I_SOCK:
+		return -ENXIO;
+	case I_CHR:
+	case I_BLK:
+		return ip->fs->flags & FS_NODEV ? -EACCES : 0;
+	case I_REG:
+		return want & MAY_WRITE && ip->fs->flags & FS_READONLY ? -EROFS : 0;
+	}
+	return 0;
+}
+
+static long may_open(struct fs_context *c, struct inode *ip, u32 flags, bool created)
+{
+	u32 want = wanted_access(flags);
+	long err;
+
+	if (flags & O_PATH)
+		return 0;
+	if ((err = check_kind(ip, flags, want)))
+		return err;
+	if (unlikely(flags & O_NOATIME) && inode_owned(c, ip))
+		return -EPERM;
+	return created ? 0 : inode_access(c, ip, want);
+}
+
+/* Which operations an inode's open files have. */
+static long set_ops(struct inode *ip, struct file *f)
+{
+	if (ip->ops->open)
+		return ip->ops->open(ip, f);
+	switch (inode_kind(ip)) {
+	case I_DIR:
+		f->ops = &dir_file_ops;
+		return 0;
+	case I_CHR:
+	case I_BLK:
+		return device_open(ip, f);
+	case I_FIFO:
+		return fifo_open(ip, f);
+	}
+	return -ENXIO;
+}
+
+long dentry_open(struct dentry *d, u32 flags, struct file **out)
+{
+	struct file *f = file_create(&path_file_ops, flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC), NULL);
+	long err = 0;
+
+	if (!f)
+		return -ENOMEM;
+	f->dentry = dentry_get(d);
+	f->inode = inode_get(d->inode);
+	if (flags & O_PATH)
+		f->flags = (flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) | O_ACCMODE;
+	else if ((err = set_ops(f->inode, f))) {
+		f->ops = NULL;		/* nothing to release */
+		file_put(f);
+		return err;
+	}
+	*out = f;
+	return 0;
+}
+
+static long open_found(struct fs_context *c, struct dentry *d, u32 flags, bool created, struct file **out)
+{
+	struct inode *ip = d->inode;
+	long err = may_open(c, ip, flags, created);
+
+	if (!err)
+		err = dentry_open(d, flags, out);
+	if (err || !(flags & O_TRUNC) || created || inode_kind(ip) != I_REG || !ip->ops->truncate)
+		return err;
+	err = ip->ops->truncate(ip, 0);
+	if (err)
+		file_put(*out);
+	return err;
+}
+
+/* The last name does not exist: create it, through a link that leads nowhere as well. */
+static async long open_new(struct fs_context *c, struct dentry *at, const char *path, u32 flags,
+			   u32 mode, u32 walk, struct file **out)
+{
+	struct dentry *dir, *d;
+	struct last last;
+	long err = path_parent(c, at, path, walk, &dir, &last);
+
+	if (err)
+		return err;
+	err = last.slash || last.kind != LAST_NAME ? -EISDIR : 0;
+	if (!err)
+		err = name_create(c, dir, &last, (mode & I_PERM & ~c->umask) | I_REG, 0, NULL, &d);
+	if (!err) {
+		err = open_found(c, d, flags & ~O_TRUNC, true, out);
+		dentry_put(d);
+	}
+	dentry_put(dir);
+	return err;
+}
+
+/* O_TMPFILE: a file without a name in the file system of a directory. */
+static long open_unnamed(struct fs_context *c, struct dentry *dir, u32 flags, u32 mode, struct file **out)
+{
+	struct inode *ip;
+	struct dentry *d;
+	char name[24];
+	long err = -EOPNOTSUPP;
+
+	if (!inode_is_dir(dir->inode))
+		return -ENOTDIR;
+	if (!(flags & (O_WRONLY | O_RDWR)))
+		return -EINVAL;
+	if (dir->inode->ops->create)
+		err = inode_access(c, dir->inode, MAY_WRITE | MAY_EXEC);
+	if (!err)
+		err = dir->inode->ops->create(dir->inode, (mode & I_PERM & ~c->umask) | I_REG, 0, NULL, &ip);
+	if (err)
+		return err;
+	ip->uid = c->fsuid;
+	ip->gid = c->fsgid;
+	snprint(name, sizeof(name), "#%lu", ip->ino);
+	d = dentry_free_standing(name, ip);
+	inode_put(ip);
+	if (!d)
+		return -ENOMEM;
+	err = dentry_open(d, flags & ~__O_TMPFILE, out);
+	dentry_put(d);
+	return err;
+}
+
+async long path_open(struct fs_context *c, struct dentry *at, const char *path, u32 flags, u32 mode,
+		     u32 walk, struct file **out)
+{
+	bool tmpfile = flags & __O_TMPFILE, create = flags & O_CREAT && !(flags & O_PATH);
+	struct dentry *d;
+	long err;
+
+	if (!(flags & O_NOFOLLOW) && (flags & (O_CREAT | O_EXCL)) != (O_CREAT | O_EXCL))
+		walk |= WALK_FOLLOW;
+	if (flags & O_DIRECTORY && !create)
+		walk |= WALK_DIR;
+	err = path_walk(c, at, path, walk, &d);
+	if (err == -ENOENT && create)
+		return open_new(c, at, path, flags, mode, walk, out);
+	if (err)
+		return err;
+	if (create && flags & O_EXCL)
+		err = -EEXIST;
+	else if (unlikely(tmpfile))
+		err = open_unnamed(c, d, flags, mode, out);
+	else
+		err = open_found(c, d, flags, false, out);
+	dentry_put(d);
+	return err;
+}
+
+async long file_open_wait(struct file *f)
+{
+	return inode_kind(f->inode) == I_FIFO && !(f->flags & O_PATH) ? fifo_wait(f) : 0;
+}
+
+struct dentry *file_dentry(struct file *f)
+{
+	char name[40];
+
+	if (f->dentry)
+		return dentry_get(f->dentry);
+	if (file_path(f, name, sizeof(name)) < 0)
+		return NULL;
+	return dentry_free_standing(name, f->inode);
+}
+
+/* --- for the kernel itself ----------------------------------------------------------------------- */
+
+async long file_open(struct fs_context *c, struct dentry *at, const char *path, u32 flags, u32 mode,
+		     struct file **out)
+{
+	return path_open(c, at, path, flags, mode, 0, out);
+}
+
+async long file_read_kernel(struct co *co, struct file *f, void *buf, u64 n, u64 pos)
+{
+	struct { struct uio u; u64 pos; } *s = co_frame(co);
+	long r;
+
+	co_begin(s);
+	if (!f->ops->read)
+		return -EINVAL;
+	uio_init_kernel(&s->u, buf, n);
+	s->pos = pos;
+	do {
+		await(r = f->ops->read(co, f, &s->u, &s->pos));
+	} while (r > 0 && s->u.left);
+	return r < 0 && !s->u.done ? r : (long)s->u.done;
+	co_end();
+}
+
+long file_may_exec(struct fs_context *c, struct file *f)
+{
+	if (inode_kind(f->inode) != I_REG || f->inode->fs->flags & FS_NOEXEC)
+		return -EACCES;
+	return inode_access(c, f->inode, MAY_EXEC);
+}

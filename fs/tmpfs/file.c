@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: MIT
+/*
+ * file.c: regular files of tmpfs: pages by index, holes read as zeros.
+ *
+ * Invariants: no page has an index at or beyond the size, and what the last page has beyond it is
+ * zero.  size is changed under inode->lock.  Copies go straight between a program's memory and
+ * the page, of which the copier holds a reference; no lock is held meanwhile, so concurrent writes of
+ * the same bytes may mix page by page.
+ */
+#include <linux/falloc.h>
+#include <linux/fcntl.h>
+#include <string.h>
+#include "fs/files.h"
+#include "fs/inode.h"
+
+enum { BATCH_PAGES = 128 };		/* copied before others get the hart */
+enum { SEEK_START, SEEK_HERE, SEEK_END_, SEEK_DATA_, SEEK_HOLE_ };
+static const u64 size_max = 1ul << 43;
+
+static inline u64 pages_of(u64 size) { return (size + PAGE_SIZE - 1) >> PAGE_SHIFT; }
+static inline u32 in_page(u64 pos) { return pos & (PAGE_SIZE - 1); }
+
+void tmpfs_set_size(struct inode *ip, u64 size)
+{
+	ip->size = size;
+	ip->pages.size_pages = pages_of(size);
+}
+
+static void extend(struct inode *ip, u64 size)
+{
+	guard(&ip->lock);
+	if (size > ip->size)
+		tmpfs_set_size(ip, size);
+}
+
+/* Long transfers let others run: the position and the uio know how far we are. */
+static long pause(void)
+{
+	task_requeue(task_current());
+	return PENDING;
+}
+
+/* --- read ---------------------------------------------------------------------------------- */
+
+static size_t read_page(struct inode *ip, struct uio *u, u64 pos, u32 n)
+{
+	struct page *p = pageset_get(&ip->pages, pos >> PAGE_SHIFT, false);
+	size_t got;
+
+	if (unlikely(!p))
+		return uio_out_zero(u, n);
+	got = uio_out(u, (char *)page_virt(p) + in_page(pos), n);
+	page_put(p);
+	return got;
+}
+
+static async long tmpfs_read(struct co *co, struct file *f, struct uio *u, u64 *pos)
+{
+	struct inode *ip = f->inode;
+	u64 size = ip->size, start = *pos;
+
+	while (u->left && *pos < size) {
+		u32 n = min(min(u->left, size - *pos), (u64)PAGE_SIZE - in_page(*pos));
+		size_t got = read_page(ip, u, *pos, n);
+
+		*pos += got;
+		if (unlikely(got < n))
+			break;
+		if (unlikely(*pos - start >= BATCH_PAGES * PAGE_SIZE) && u->left && *pos < size)
+			return pause();
+	}
+	inode_accessed(ip);
+	return *pos != start ? (long)(*pos - start) : u->fault ? -EFAULT : 0;
+}
+
+/* --- write --------------------------------------------------------------------------------- */
+
+static bool may_grow(struct inode *ip)
+{
+	return !ip->fs->page_limit || ip->pages.count < ip->fs->page_limit;
+}
+
+/* Somebody else filled the hole meanwhile: add our bytes to his page. */
+static void merge_page(struct inode *ip, u64 index, const struct page *mine, u32 at, u32 n)
+{
+	struct page *p = pageset_get(&ip->pages, index, false);
+
+	if (!p)
+		return;
+	memcpy((char *)page_virt(p) + at, (char *)page_virt(mine) + at, n);
+	page_put(p);
+}
+
+/* A new page gets its bytes before anybody can see it, so that only the rest must be cleared. */
+static long write_hole(struct inode *ip, struct uio *u, u64 pos, u32 n)
+{
+	struct page *p = may_grow(ip) ? page_alloc_for(fs_charge(), false) : NULL;
+	u32 at = in_page(pos), got;
+	char *va;
+	long err;
+
+	if (!p)
+		return -ENOSPC;
+	va = page_virt(p);
+	got = uio_in(u, va + at, n);
+	memset(va, 0, at);
+	memset(va + at + got, 0, PAGE_SIZE - at - got);
+	err = got ? pageset_insert(&ip->pages, pos >> PAGE_SHIFT, p) : -EFAULT;
+	if (!err)
+		return got;
+	if (err == -EEXIST)
+		merge_page(ip, pos >> PAGE_SHIFT, p, at, got);
+	page_put(p);
+	return err == -EEXIST ? (long)got : err == -ENOMEM ? -ENOSPC : err;
+}
+
+static long write_page(struct inode *ip, struct uio *u, u64 pos, u32 n)
+{
+	struct page *p = pageset_get(&ip->pages, pos >> PAGE_SHIFT, false);
+	size_t got;
+
+	if (!p)
+		return write_hole(ip, u, pos, n);
+	got = uio_in(u, (char *)page_virt(p) + in_page(pos), n);
+	page_put(p);
+	return got ? (long)got : -EFAULT;
+}
+
+static async long tmpfs_write(struct co *co, struct file *f, struct uio *u, u64 *pos)
+{
+	struct inode *ip = f->inode;
+	u64 start;
+	long r = 0;
+
+	if (f->flags & O_APPEND)
+		*pos = ip->size;
+	start = *pos;
+	if (unlikely(start >= size_max || u->left > size_max - start))
+		return -EFBIG;
+	while (u->left) {
+		u32 n = min(u->left, (u64)PAGE_SIZE - in_page(*pos));
+
+		r = write_page(ip, u, *pos, n);
+		if (r <= 0)
+			break;
+		*pos += r;
+		if (*pos > ip->size)
+			extend(ip, *pos);
+		if ((u32)r < n)
+			break;
+		if (unlikely(*pos - start >= BATCH_PAGES * PAGE_SIZE) && u->left)
+			return pause();
+	}
+	if (*pos != start)
+		inode_touch(ip);
+	return *pos != start ? (long)(*pos - start) : r;
+}
+
+/* --- size ---------------------------------------------------------------------------------- */
+
+/* Zeros in [from, to), which lie in one page. */
+static void clear_part(struct inode *ip, u64 from, u64 to)
+{
+	struct page *p = from < to ? pageset_get(&ip->pages, from >> PAGE_SHIFT, false) : NULL;
+
+	if (!p)
+		return;
+	memset((char *)page_virt(p) + in_page(from), 0, to - from);
+	page_put(p);
+}
+
+static long tmpfs_truncate(struct inode *ip, u64 size)
+{
+	guard(&ip->lock);
+	if (size > size_max)
+		return -EFBIG;
+	if (size < ip->size) {
+		pageset_truncate(&ip->pages, pages_of(size));
+		clear_part(ip, size, align_up(size, PAGE_SIZE));
+	}
+	tmpfs_set_size(ip, size);
+	inode_touch(ip);
+	return 0;
+}
+
+static long file_truncate(struct file *f, u64 size)
+{
+	return tmpfs_truncate(f->inode, size);
+}
+
+static void punch(struct inode *ip, u64 from, u64 to)
+{
+	u64 first = align_up(from, PAGE_SIZE), last = align_down(to, PAGE_SIZE);
+
+	if (first > last) {
+		clear_part(ip, from, to);
+		return;
+	}
+	clear_part(ip, from, first);
+	clear_part(ip, last, to);
+	pageset_remove(&ip->pages, first >> PAGE_SHIFT, last >> PAGE_SHIFT);
+}
+
+long tmpfs_allocate(struct inode *ip, u32 mode, u64 offset, u64 len)
+{
+	bool keep = mode & FALLOC_FL_KEEP_SIZE;
+
+	if (ip->ops->truncate != tmpfs_truncate)
+		return -EOPNOTSUPP;
+	if (offset > size_max || len > size_max - offset)
+		return -EFBIG;
+	if (mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		return -EOPNOTSUPP;
+	if (mode & FALLOC_FL_PUNCH_HOLE && !keep)
+		return -EOPNOTSUPP;
+	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
+		punch(ip, offset, min(offset + len, align_up(ip->size, PAGE_SIZE)));
+	if (!keep)
+		extend(ip, offset + len);
+	inode_touch(ip);
+	return 0;
+}
+
+long tmpfs_adopt(struct inode *ip, u64 index, struct page *p)
+{
+	long err = pageset_insert(&ip->pages, index, p);
+
+	if (err)
+		page_put(p);
+	return err;
+}
+
+/* --- position and mapping ---------------------------------------------------------------------- */
+
+static long seek_data(struct inode *ip, u64 from)
+{
+	u64 index;
+
+	if (from >= ip->size)
+		return -ENXIO;
+	index = pageset_next(&ip->pages, from >> PAGE_SHIFT);
+	if (index >= pages_of(ip->size))
+		return -ENXIO;
+	return max(from, index << PAGE_SHIFT);
+}
+
+static long seek_hole(struct inode *ip, u64 from)
+{
+	u64 index = from >> PAGE_SHIFT;
+
+	if (from >= ip->size)
+		return -ENXIO;
+	while (index < pages_of(ip->size) && pageset_next(&ip->pages, index) == index)
+		index++;
+	return min(max(from, index << PAGE_SHIFT), ip->size);
+}
+
+long inode_seek(struct file *f, s64 offset, u32 whence)
+{
+	struct inode *ip = f->inode;
+	s64 base = whence == SEEK_HERE ? (s64)f->pos : whence == SEEK_END_ ? (s64)ip->size : 0, to;
+
+	if (whence > SEEK_HOLE_)
+		return -EINVAL;
+	if (whence >= SEEK_DATA_) {
+		if (offset < 0)
+			return -ENXIO;
+		to = whence == SEEK_DATA_ ? seek_data(ip, offset) : seek_hole(ip, offset);
+		if (to < 0)
+			return to;
+	} else if (__builtin_add_overflow(base, offset, &to) || to < 0) {
+		return -EINVAL;
+	}
+	f->pos = to;
+	return to;
+}
+
+static long tmpfs_map(struct file *f, struct pageset **set, u32 rights, bool shared)
+{
+	bool can_read = !(f->flags & O_WRONLY), can_write = (f->flags & O_ACCMODE) == O_RDWR;
+
+	if (!can_read || (shared && rights & VM_WRITE && !can_write))
+		return -EACCES;
+	if (rights & VM_EXEC && f->inode->fs->flags & FS_NOEXEC)
+		return -EPERM;
+	*set = &f->inode->pages;
+	return 0;
+}
+
+static async long tmpfs_sync(struct co *co, struct file *f)
+{
+	return 0;
+}
+
+static const struct file_ops file_ops = {
+	.read = tmpfs_read, .write = tmpfs_write, .seek = inode_seek, .map = tmpfs_map,
+	.sync = tmpfs_sync, .truncate = file_truncate,
+};
+
+static long tmpfs_open(struct inode *ip, struct file *f)
+{
+	f->ops = &file_ops;
+	return 0;
+}
+
+const struct inode_ops tmpfs_file_ops = { .open = tmpfs_open, .truncate = tmpfs_truncate };
