@@ -540,6 +540,7 @@ static long act_default(struct thread *t, const struct siginfo_k *info)
 /* -ERESTART is not to restart after all. */
 static void interrupted(struct thread *t)
 {
+	t->sleep_until = 0;
 	ctx_set_result(&t->ctx, -EINTR);
 	ctx_skip_trap(&t->ctx);
 }
