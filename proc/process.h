@@ -115,6 +115,7 @@ struct thread {
 	u64			sig_saved;	/* mask to restore after sigsuspend/ppoll */
 	bool			sig_restore;
 	bool			sig_norestart;	/* -ERESTART, but -EINTR after any handler */
+	u64			sleep_until;	/* deadline of a sleep that was interrupted and may go on */
 	u64			sig_waiting;	/* rt_sigtimedwait: these wake it though blocked */
 	struct sigpending	pending;
 	uaddr_t			altstack_sp;
@@ -124,7 +125,6 @@ struct thread {
 	uaddr_t			robust_list;
 	struct trace		*trace;		/* the line being written (sys/trace.c) */
 	struct siginfo_k	fault;		/* forced signal of the last fault */
-	u32			call;		/* number of the system call under way, or NO_CALL */
 	u64			kernel_ticks_seen;
 	u64			faults;
 	u8			call_state;	/* CALL_*: where the call under way is */
@@ -140,10 +140,11 @@ struct thread {
 enum { SLOW_TRACE = 1 };
 enum { CALL_NEW, CALL_BEGUN, CALL_DONE };	/* not begun; returned PENDING; result is stored */
 enum { THREAD_FRAMES = 720 };
-#define NO_CALL 0xffffffffu
 
 static inline struct thread *thread_of(struct task *t) { return container_of(t, struct thread, task); }
 static inline struct thread *thread_current(void) { return thread_of(task_current()); }
+/* Number of its present or last system call; SYSCALLS (512) for those beyond the table. */
+static inline u32 thread_call(const struct thread *t) { return min(ctx_number(&t->ctx), 512ul); }
 static inline struct process *process_current(void) { return thread_current()->proc; }
 
 extern spinlock_t proc_lock;
@@ -224,6 +225,7 @@ const char *signal_code_name(s32 signo, s32 code);	/* "SEGV_MAPERR" */
 
 /* --- interval timer (proc/alarm.c) ------------------------------------------------------------------ */
 long alarm_set(struct process *p, u64 at, u64 every);	/* ITIMER_REAL; 0: off; -ENOMEM */
+void alarm_get(struct process *p, u64 *left, u64 *every);
 void alarm_stop(struct process *p);		/* the process is gone */
 
 /* --- futex (proc/futex.c) ------------------------------------------------------------------------- */

@@ -195,7 +195,6 @@ struct thread *thread_create(struct process *p, struct files *files, struct fs_c
 	t->files = files;
 	t->fs = fs;
 	t->vm = p->vm;
-	t->call = NO_CALL;
 	t->slow = p->job->trace ? SLOW_TRACE : 0;
 	signal_thread_init(t);
 	return t;

@@ -10,14 +10,16 @@
 #include "sys/table.h"
 
 extern const struct syscall file_calls[], dir_calls[], stat_calls[], poll_calls[], mem_calls[],
-	process_calls[], signal_calls[], time_calls[], ident_calls[];
+	process_calls[], signal_calls[], time_calls[], ident_calls[],
+	futex_calls[];
 
 static const struct syscall *const lists[] = {
 	file_calls, dir_calls, stat_calls, poll_calls, mem_calls, process_calls, signal_calls,
-	time_calls, ident_calls,
+	time_calls, ident_calls, futex_calls,
 };
 
 const struct syscall *syscall_table[SYSCALLS] ro_after_init;
+static struct { async long (*fn)(struct co *co, const u64 *a); } fast[SYSCALLS] ro_after_init;
 static u64 named[SYSCALLS / 64];		/* unknown calls the log has told of */
 
 void syscall_init(void)
@@ -26,6 +28,8 @@ void syscall_init(void)
 		for (const struct syscall *s = lists[i]; s->name; s++) {
 			assert(s->number < SYSCALLS && !syscall_table[s->number]);
 			syscall_table[s->number] = s;
+			if (!s->flags)
+				fast[s->number].fn = s->fn;
 		}
 }
 
@@ -59,7 +63,7 @@ static long call_unknown(struct thread *t, u64 number)
 static void call_finish(struct thread *t, long r, u32 flags)
 {
 	t->call_state = CALL_DONE;
-	t->call = NO_CALL;
+	t->call_co->at = 0;			/* kernel_syscall() counts on it */
 	if (unlikely(r == -ERESTART)) {
 		t->restart = true;
 		return;
@@ -75,17 +79,11 @@ bool kernel_syscall(struct context *ctx)
 {
 	struct thread *t = container_of(ctx, struct thread, ctx);
 	u64 number = ctx_number(ctx);
-	const struct syscall *s;
 
-	if (unlikely(number >= SYSCALLS || t->slow))
+	if (unlikely(number >= SYSCALLS || t->slow || !fast[number].fn))
 		return false;
-	s = syscall_table[number];
-	if (unlikely(!s || s->flags))
-		return false;
-	t->call = number;
 	t->calls[number]++;
-	t->call_co->at = 0;
-	long r = s->fn(t->call_co, ctx_args(ctx));
+	long r = fast[number].fn(t->call_co, ctx_args(ctx));
 	if (unlikely(r == PENDING)) {
 		t->call_state = CALL_BEGUN;
 		return false;
@@ -94,7 +92,6 @@ bool kernel_syscall(struct context *ctx)
 		call_finish(t, r, 0);
 		return false;
 	}
-	t->call = NO_CALL;
 	ctx_set_result(ctx, r);
 	return true;
 }
@@ -111,7 +108,6 @@ async long syscall_dispatch(struct co *co)
 	long r;
 
 	co_begin(f);
-	t->call = min(number, (u64)SYSCALLS);
 	if (t->slow & SLOW_TRACE)
 		await(r = trace_enter(t));
 	if (s) {
@@ -136,7 +132,7 @@ async long syscall_continue(struct co *co, struct thread *t)
 		return 0;
 	if (t->call_state == CALL_NEW)
 		return syscall_dispatch(co);
-	r = syscall_table[t->call]->fn(co, ctx_args(&t->ctx));
+	r = fast[ctx_number(&t->ctx)].fn(co, ctx_args(&t->ctx));
 	if (r != PENDING)
 		call_finish(t, r, 0);
 	return r == PENDING ? r : 0;
@@ -147,11 +143,12 @@ async long syscall_continue(struct co *co, struct thread *t)
 long syscall_refuse(long error, const char *what, u64 value)
 {
 	struct thread *t = thread_current();
+	u32 call = thread_call(t);
 	char detail[48];
 
 	snprint(detail, sizeof(detail), "%s 0x%lx", what, value);
-	log_info("%s: %s refused: %s", t->proc->comm, syscall_name(t->call), detail);
-	job_note(t->proc->job, t->call, -error, "", detail);
+	log_info("%s: %s refused: %s", t->proc->comm, syscall_name(call), detail);
+	job_note(t->proc->job, call, -error, "", detail);
 	return error;
 }
 
@@ -159,6 +156,6 @@ long syscall_note(long error, const char *path)
 {
 	struct thread *t = thread_current();
 
-	job_note(t->proc->job, t->call, -error, path, "");
+	job_note(t->proc->job, thread_call(t), -error, path, "");
 	return error;
 }

@@ -13,6 +13,7 @@
 #pragma once
 #include "lib/base.h"
 
+#define MACHINE_NAME	"riscv64"
 #define PHYSMAP		0xffffffc000000000ul
 #define PHYSMAP_SIZE	(128ul << 30)
 #define KSTACKS		0xfffffff000000000ul

@@ -67,10 +67,8 @@ trap_entry:
 	li	t0, 8
 	bne	a1, t0, leave			/* not a system call */
 	call	kernel_syscall
-	mv	t0, a0
-	ld	a0, 0(sp)			/* ctx */
-	beqz	t0, leave_call
-	mv	t6, a0
+	ld	t6, 0(sp)			/* ctx */
+	beqz	a0, leave_call
 	ld	t0, X(0)(t6)
 	csrr	t1, time
 	addi	t0, t0, 4			/* behind the ecall */
@@ -100,6 +98,7 @@ trap_entry:
 
 	/* Back into the run loop: a0 = ctx, a1 = scause, sp = kernel stack. */
 leave_call:
+	mv	a0, t6
 	li	a1, 8
 leave:
 	sd	s0, X(8)(a0)
