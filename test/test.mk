@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: MIT
+# test.mk: lint, oracle, guest tests, and all of them together.
+
+# clang looks at the kernel, too; it has its own headers for atomics.
+LINT	= --target=riscv64-unknown-elf -std=gnu11 -ffreestanding -nostdinc -mcmodel=medany -march=rv64imac -mabi=lp64 \
+	  -fno-strict-aliasing $(WARN) -Wno-unknown-warning-option -Wno-gnu-variable-sized-type-not-at-end -I. -Iarch/$(ARCH) -isystem lib/shim -isystem $(GEN) \
+	  -isystem $(call once,CLANG_INC,$(CLANG) -print-resource-dir)/include
+LINT_C	:= $(filter %.c,$(KSRC))
+LINT_O	:= $(LINT_C:%.c=$(BUILD)/lint/%.ok)
+# How often these functions may be on one chain of frames.
+RECURSE	:=
+
+lint: lint-clang lint-gates lint-co lint-bugs
+
+lint-clang: $(LINT_O)
+	@echo 'ok clang -Wconditional-uninitialized'
+
+$(BUILD)/lint/%.ok: %.c $(GEN)/done
+	$Q mkdir -p $(@D)
+	$Q $(CLANG) $(LINT) -O2 -Wconditional-uninitialized -MMD -MP -MF $@.d -MT $@ -S $< -o /dev/null
+	$Q touch $@
+
+lint-gates: $(GEN)/done
+	$Q tools/gates.py $(ARCH) -- $(CC) $(KFLAGS)
+
+lint-co: $(GEN)/done
+	$Q tools/colint.py --cache $(BUILD)/lint/co --chains $(RECURSE:%=--recurse %) $(LINT_C) -- $(LINT) && echo 'ok colint'
+
+lint-bugs: $(GEN)/done
+	$Q GCC='$(CC) $(KFLAGS)' CLANG='$(CLANG) $(LINT)' test/lint/run
+
+-include $(LINT_O:=.d)
+
+oracle: all
+	$Q BUILD=$(BUILD) DEPS=$(DEPS) test/oracle/oracle.py $(CASES)
+
+test-guest: all
+	$Q test/guest/run $(MODE)
+
+test:
+	$Q BUILD=$(BUILD) test/run
+
+.PHONY: lint-clang lint-gates lint-co lint-bugs test-guest
