@@ -6,5 +6,3 @@
 enum { DEVICES_MAX = 64 };
 extern struct device devices[DEVICES_MAX];
 extern u32 device_count;
-
-void random_start(void);		/* random.c: first seed; board_read() has been called */

@@ -168,7 +168,7 @@ static struct {
 	spinlock_t	lock;
 	struct input	*attached;
 	u64		next;		/* jobs below this had their chance: what comes for them is lost */
-	bool		held;		/* the stream stands still until console_..._input() */
+	_Atomic u32	held;		/* the stream stands still until console_..._input() */
 	struct frame_parser parser;	/* of the driver's task */
 } input;
 
@@ -202,7 +202,7 @@ static size_t input_frame(const struct frame_head *h, const u8 *data, size_t n)
 
 	if (h->stream || h->job + 1ull < input.next || (h->job + 1ull == input.next && !in))
 		return n ? n : 1;
-	input.held = true;			/* before looking at the room */
+	input.held = 1;			/* before looking at the room */
 	if (h->job >= input.next)
 		return 0;
 	if (n)
@@ -210,7 +210,7 @@ static size_t input_frame(const struct frame_head *h, const u8 *data, size_t n)
 	else
 		input_eof(in);
 	if (took == n)
-		input.held = false;
+		input.held = 0;
 	if (in->received)
 		in->received(in);
 	return n ? took : 1;
@@ -234,13 +234,13 @@ void console_attach_input(struct input *in)
 	input.attached = in;
 	if (in)
 		input.next = max(input.next, in->job + 1ull);
-	input.held = false;
+	input.held = 0;
 	port_wake();
 }
 
 void console_input_taken(struct input *in)
 {
-	if (__atomic_exchange_n(&input.held, false, __ATOMIC_SEQ_CST))
+	if (atomic_exchange(&input.held, 0))
 		port_wake();
 }
 

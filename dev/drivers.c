@@ -45,7 +45,6 @@ void drivers_bind(const void *fdt)
 {
 	u32 bound;
 
-	random_start();
 	do {
 		bound = 0;
 		for (const struct driver *const *d = drivers; *d; d++)

@@ -247,8 +247,8 @@ static void port_bind(struct port *p, u32 id)
 	spin_lock(&p->lock);
 	p->bound = true;
 	spin_unlock(&p->lock);
-	virtio_kick(con.v, in_queue(id));
 	control_send(id, VIRTIO_CONSOLE_PORT_OPEN, 1);
+	virtio_kick(con.v, in_queue(id));	/* last: QEMU heeds it only at an open port */
 }
 
 static void port_named(u32 id, const char *name, size_t n)
