@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* check.h: what the executor asks of the checked build (core/check.c); private to core/. */
+/* check.h: what the files of this folder share; above all, what the executor asks of check.c. */
 #pragma once
 #include "core/task.h"
 
+const char *co_name(const struct co *c);	/* the function that suspended there */
+
 #ifdef CHECKED
+extern bool check_chaos;
 void check_before_poll(struct task *t);		/* poison the stack that is free */
 bool check_after_poll(struct task *t, long r);	/* true: poll it again for no reason */
 #else

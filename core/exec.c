@@ -68,6 +68,12 @@ static inline bool inbox_empty(struct cpu *c)
 	return !atomic_load_explicit(&c->inbox, memory_order_relaxed);
 }
 
+static inline bool ring_empty(struct ring *r)
+{
+	return atomic_load_explicit(&r->head, memory_order_relaxed) ==
+	       atomic_load_explicit(&r->tail, memory_order_relaxed);
+}
+
 /* Owner only: false if it is full. */
 static inline bool ring_push(struct ring *r, struct task *t)
 {
@@ -267,6 +273,19 @@ static inline void account(struct cpu *c, struct task *t)
 	c->instret = instret;
 }
 
+/* The time since the last poll is nobody's. */
+static void skip_time(struct cpu *c)
+{
+	c->now = clock_now();
+	c->instret = arch_instret();
+}
+
+static inline void expire_timers(struct cpu *c)
+{
+	if (unlikely(atomic_load_explicit(&c->timer_next, memory_order_relaxed) <= c->now))
+		timer_expire(c->now);
+}
+
 static void finish(struct task *t)
 {
 	leave_sleep(t);
@@ -289,6 +308,7 @@ static inline void poll(struct cpu *c, struct task *t)
 	} while (check_after_poll(t, r));
 	c->current = NULL;
 	account(c, t);
+	expire_timers(c);				/* whoever slept comes before t */
 	if (unlikely(r != PENDING))
 		finish(t);
 	else if (atomic_fetch_sub_explicit(&t->state, T_RUN, memory_order_acq_rel) != T_RUN)
@@ -312,25 +332,21 @@ bool exec_step(void)
 	struct cpu *c = this_cpu();
 	struct task *t;
 
-	if (unlikely(atomic_load_explicit(&c->timer_next, memory_order_relaxed) <= c->now))
-		timer_expire(c->now);
 	t = next_task(c);
 	if (likely(t)) {
 		poll(c, t);
 		return true;
 	}
-	c->now = clock_now();				/* nobody's time */
-	c->instret = arch_instret();
-	return timer_next() <= c->now;
+	skip_time(c);
+	expire_timers(c);
+	return !inbox_empty(c) || !ring_empty(&c->rq);
 }
 
 /* What this hart could run now without looking into slots and backlogs, which are their owners'. */
 static bool work_in_sight(struct cpu *c)
 {
 	for (u32 i = 0; i < cpu_count; i++)
-		if (!inbox_empty(&cpus[i]) ||
-		    atomic_load_explicit(&cpus[i].rq.head, memory_order_relaxed) !=
-		    atomic_load_explicit(&cpus[i].rq.tail, memory_order_relaxed))
+		if (!inbox_empty(&cpus[i]) || !ring_empty(&cpus[i].rq))
 			return true;
 	return false;
 }
@@ -359,8 +375,8 @@ static void idle(struct cpu *c)
 	}
 	arch_irq_on();
 	atomic_fetch_and(&idle_harts, ~bit);
-	c->now = clock_now();
-	c->instret = arch_instret();
+	skip_time(c);
+	expire_timers(c);
 }
 
 void exec_run(void)
@@ -390,8 +406,7 @@ void exec_init(struct cpu *c, u32 id, u32 hart)
 	arch_cpu_init(c);
 	if (!id)
 		clock_init();
-	c->now = clock_now();
-	c->instret = arch_instret();
+	skip_time(c);
 	cpu_count = max(cpu_count, id + 1);
 }
 

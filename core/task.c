@@ -4,8 +4,8 @@
  * of waits.  Who may run it is the executor's matter (exec.c), how it sleeps wait.c's.
  */
 #include <string.h>
+#include "core/check.h"
 #include "core/log.h"
-#include "core/task.h"
 
 void task_init(struct task *t, const char *name, u32 frames,
 	       long (*main)(struct co *co, struct task *t), void (*exit)(struct task *t))
@@ -30,12 +30,12 @@ void task_interrupt(struct task *t, u32 what)
 
 /* --- backtrace --------------------------------------------------------------------------------- */
 
-/* Names of functions are constants of the image, which is less than 2 GiB long. */
+/* Names of functions are constants of the image, which is less than 2 GiB long: near this one. */
 const char co_text[] = "co_text";
 
-static const char *co_name(const struct co *c)
+const char *co_name(const struct co *c)
 {
-	return co_text + (s32)(c->fn - (u32)(uintptr_t)co_text);
+	return (const char *)((uintptr_t)co_text + (s32)(c->fn - (u32)(uintptr_t)co_text));
 }
 
 void task_backtrace(const struct task *t)
