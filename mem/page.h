@@ -17,10 +17,18 @@ struct page {			/* 8 bytes, for they are many */
 };
 enum { PAGE_FREE = 1, PAGE_RESERVED = 2, PAGE_SLAB = 4, PAGE_ZERO = 8 /* the shared zero page */ };
 
-void page_init_range(paddr_t base, size_t size);	/* once, all of memory: nothing is free yet */
+/* Boot, once, before any allocation: memory is [base, base + size), nothing of it is free yet; the
+ * struct pages are put at physical address @array, page_array_bytes(size) bytes that the caller
+ * keeps out of what it frees. */
+size_t page_array_bytes(size_t size);
+void page_init_range(paddr_t base, size_t size, paddr_t array);
 void page_free_range(paddr_t base, size_t size);	/* boot: hand a range to the allocator */
+/* A frame that was never given to the allocator (a page of the boot archive) gets its first
+ * reference; it is freed as any other, later. */
+struct page *page_adopt(paddr_t pa);
 
 /* 2^order frames with one reference, or NULL.  Not cleared unless page_alloc_zero(). */
+enum { PAGE_ORDERS = 11 };
 struct page *page_alloc(u32 order);
 struct page *page_alloc_zero(void);
 void page_free(struct page *p);			/* drop the last reference by force (order kept) */
@@ -28,7 +36,12 @@ static inline void page_get(struct page *p)
 {
 	atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
 }
-void page_put(struct page *p);
+void page_release(struct page *p);	/* refs has become 0 */
+static inline void page_put(struct page *p)
+{
+	if (atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) == 1)
+		page_release(p);
+}
 static inline u32 page_refs(struct page *p)
 {
 	return atomic_load_explicit(&p->refs, memory_order_acquire);
@@ -46,7 +59,10 @@ static inline struct page *virt_page(const void *v) { return phys_page(virt_to_p
 
 extern struct page *zero_page;		/* always full of zeros, never written */
 u64 page_free_count(void);		/* frames free now */
-u64 page_total_count(void);		/* frames that were ever free */
+u64 page_total_count(void);		/* frames that were ever free or adopted */
+
+void page_clear(void *page);		/* a whole frame, in kernel memory */
+void page_copy(void *restrict to, const void *restrict from);
 
 /* --- charging: who has how much ------------------------------------------------------------ */
 
@@ -57,11 +73,17 @@ struct charge {
 	s64		limit;		/* frames; 0: none */
 	_Atomic s64	peak;
 	_Atomic u32	failed;		/* a request was refused */
-	u16		number;
+	u16		number;		/* given by charge_open() */
 };
+enum { CHARGE_MAX = 4095 };
+/* The struct charge must outlive the reads under way when it is closed (free it by RCU once there
+ * are several harts). */
 long charge_open(struct charge *c, u64 limit_bytes);	/* -ENOMEM: too many */
 void charge_close(struct charge *c);		/* frames still owned become the kernel's */
 /* Allocate one frame against @c (NULL: the kernel).  NULL if memory or the limit is used up. */
 struct page *page_alloc_for(struct charge *c, bool zero);
+/* page_put() for frames most of which are @c's: counts what it owes to @c in *@back, for one
+ * charge_back() at the end. */
+void page_put_for(struct page *p, struct charge *c, u64 *back);
 bool charge_try(struct charge *c, u64 frames);	/* page tables, kernel objects */
 void charge_back(struct charge *c, u64 frames);

@@ -13,6 +13,7 @@ struct pageset {
 	u32		height;		/* levels; 0: at most index 0, root is the page */
 	void		*root;
 	u64		count;		/* pages present */
+	u64		size_pages;	/* set by the owner: mappings beyond it fault with -EIO */
 	struct charge	*charge;	/* who pays for new pages; may be NULL */
 	const struct pageset_ops *ops;	/* NULL: memory only (tmpfs) */
 	_Atomic u32	*owner_refs;	/* references of the object (an inode); mappings hold one */
@@ -25,4 +26,6 @@ struct page *pageset_get(struct pageset *ps, u64 index, bool create);
 long pageset_insert(struct pageset *ps, u64 index, struct page *p);	/* takes the reference; -ENOMEM, -EEXIST */
 void pageset_truncate(struct pageset *ps, u64 from);	/* drop pages with index >= from */
 void pageset_remove(struct pageset *ps, u64 first, u64 end);	/* punch a hole */
+/* Present pages among [first, first + n), n <= 64: out[i] has a new reference or is NULL. */
+u32 pageset_get_range(struct pageset *ps, u64 first, u32 n, struct page **out);
 u64 pageset_next(struct pageset *ps, u64 index);	/* first present index >= index, or UINT64_MAX */

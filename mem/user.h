@@ -11,7 +11,7 @@
 #include "core/co.h"
 #include "mem/vm.h"
 
-async long user_read(void *dst, uaddr_t src, size_t n);		/* 0, -EFAULT, PENDING */
+async long user_read(void *dst, uaddr_t src, size_t n);		/* 0, -EFAULT, -ENOMEM, PENDING */
 async long user_write(uaddr_t dst, const void *src, size_t n);
 async long user_clear(uaddr_t dst, size_t n);
 /* NUL-terminated string of at most @max bytes with its NUL: its length, -ENAMETOOLONG, -EFAULT. */
@@ -41,7 +41,9 @@ struct uio {
 	u64		left;		/* bytes left in all */
 	u64		done;		/* bytes moved */
 	uaddr_t		fault;		/* where the last copy stopped; 0: did not */
-	struct uvec	one;		/* for transfers of a single buffer */
+	uaddr_t		tried;		/* where uio_retry() committed last, and how often in a row */
+	u32		tries;
+	struct uvec	one;		/* for transfers of a single buffer; vec may point here: not copyable */
 };
 void uio_init(struct uio *u, uaddr_t base, u64 len);
 void uio_init_kernel(struct uio *u, void *base, u64 len);

@@ -18,6 +18,7 @@ enum {	/* area.flags; the rights equal PROT_* of the Linux ABI */
 	VM_NORESERVE = 32, VM_DONTFORK = 64, VM_LOCKED = 128,
 	VM_HEAP = 256,		/* brk */
 	VM_VDSO = 512,
+	VM_NOWRITE = 1024,	/* shared mapping of a file not open for writing: mprotect refuses */
 };
 
 struct area {				/* [start, end) */
@@ -27,14 +28,20 @@ struct area {				/* [start, end) */
 	struct pageset	*set;		/* backing, counted; NULL: zeros */
 	u64		offset;		/* of start in the set, in pages */
 	const char	*name;		/* for maps: "[stack]"; NULL: the file's or none */
-	void		*file;		/* struct file of a mapping, for /proc/PID/maps (fs/'s reference) */
+	void		*file;		/* struct file of a mapping, for /proc/PID/maps; counted */
 };
+
+/* How areas hold their files: set by the room that has files (sys/mem.c); NULL: not counted. */
+struct vm_file_ops { void (*get)(void *file), (*put)(void *file); };
+extern struct vm_file_ops vm_file_ops;
 
 struct vm {
 	spinlock_t	lock;
 	_Atomic u32	refs;
 	struct mmu	mmu;
 	RB_HEAD(areas, area) areas;
+	struct area	*hint;		/* found last */
+	u32		area_count;
 	struct charge	*charge;
 	uaddr_t		brk_start, brk;
 	uaddr_t		mmap_top;	/* mappings are placed below, downwards */
@@ -42,8 +49,11 @@ struct vm {
 	u64		stack_limit;	/* bytes the stack may grow to */
 	uaddr_t		vdso;			/* page signal handlers return through */
 	uaddr_t		arg_start, arg_end, env_start, env_end;	/* /proc/PID/cmdline, environ */
+	uaddr_t		search_top;	/* no gap of search_len bytes between here and mmap_top */
+	u64		search_len;
 	u64		mapped;		/* bytes in areas */
-	u64		resident;	/* frames in the page table */
+	u64		resident;	/* frames in the page table, the zero page not counted */
+	u64		charged_tables;	/* frames of page tables charged */
 	u64		peak_resident;
 	u64		limit;		/* RLIMIT_AS, bytes */
 	_Atomic u64	faults;
@@ -53,7 +63,11 @@ struct vm *vm_create(struct charge *c);
 static inline struct vm *vm_get(struct vm *v) { atomic_fetch_add(&v->refs, 1); return v; }
 void vm_put(struct vm *v);			/* the last one unmaps everything */
 struct vm *vm_fork(struct vm *from);		/* copy-on-write copy; NULL: no memory */
-void vm_activate(struct vm *v);			/* this hart runs programs in it; NULL: none */
+/* This hart runs programs in @v, which the caller holds.  Switches only if another one was loaded;
+ * NULL, "none", leaves the table where it is: cheap, and the same program often comes back.  The last
+ * vm_put() switches away from a space that is still loaded. */
+void vm_activate(struct vm *v);
+static inline struct vm *vm_active(void) { return this_cpu()->mmu; }
 
 /* Place [*addr, +len): at *addr with @fixed (replacing what is there, or -EEXIST with @noreplace),
  * else near it as a hint or anywhere.  @set (may be NULL) is counted up here via owner_refs.
@@ -65,7 +79,11 @@ long vm_unmap(struct vm *v, uaddr_t addr, u64 len);
 long vm_protect(struct vm *v, uaddr_t addr, u64 len, u32 rights);
 long vm_brk(struct vm *v, uaddr_t to);		/* returns the new (or unchanged) break */
 long vm_discard(struct vm *v, uaddr_t addr, u64 len);	/* MADV_DONTNEED */
+/* mremap: the new address; @fixed_to 0: anywhere. */
 long vm_remap(struct vm *v, uaddr_t old, u64 old_len, u64 new_len, bool may_move, uaddr_t fixed_to);
+/* mincore: one byte a page, 1 if it is present; -ENOMEM if part of the range is not mapped. */
+long vm_present(struct vm *v, uaddr_t addr, u64 pages, u8 *out);
+bool vm_range_mapped(struct vm *v, uaddr_t addr, u64 len);	/* all of it is in areas */
 struct area *vm_find(struct vm *v, uaddr_t addr);	/* lock held: area with end > addr, or NULL */
 
 /* Make the page at @addr present for @access (enum access): 0; -EFAULT nothing is mapped there;
@@ -74,4 +92,5 @@ async long vm_fault(struct vm *v, uaddr_t addr, u32 access);
 
 /* ASLR: @bits random bits of pages, 0 when switched off. */
 extern bool vm_randomize;
+extern void (*vm_random_bytes)(void *buf, size_t n);	/* set at boot; NULL: no randomisation */
 u64 vm_random_pages(u32 bits);

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * heap.c: kernel memory in bytes.  A slab page is a block of 1 to 8 frames, aligned to its size, that
+ * begins with struct slab_page and is cut into objects of one size; every struct page of it is marked
+ * PAGE_SLAB with the block's order, so an object finds its header.  Objects never used are cut off as
+ * needed; freed ones are linked through their first word.  A page with free objects is in its slab's
+ * partial list.  One empty page a slab is kept.  Classes are powers of two and three quarters of them.
+ * slab.lock guards a slab and its pages; page.c's locks are taken inside it.
+ *
+ * The checked build puts a mark behind each object that says whether it is in use, fills free ones
+ * with FREED and so finds double frees, writes behind the end and writes after free.
+ */
+#include <string.h>
+#include "core/log.h"
+#include "mem/heap.h"
+#include "mem/page.h"
+
+#ifdef CHECKED
+enum { checked = 1 };
+#else
+enum { checked = 0 };
+#endif
+
+enum { LARGEST = 2048, MAX_ORDER = 3, HEADER = 64, FREED = 0x6b };
+#define MARK_USED	0x5553454469d3a7c1ul
+#define MARK_FREE	0x46524545d2964be3ul
+
+struct slab_page {
+	struct slab		*slab;
+	struct slab_page	*next, **prev;		/* in slab->partial; prev NULL: full */
+	void			*free;			/* freed objects */
+	u32			used;			/* objects in use */
+	u32			fresh;			/* objects ever cut off */
+};
+_Static_assert(sizeof(struct slab_page) <= HEADER, "");
+
+#define CLASS(n) { .name = "heap-" #n, .size = n, .align = 8 }
+static struct slab classes[] = {
+	CLASS(16), CLASS(24), CLASS(32), CLASS(48), CLASS(64), CLASS(96), CLASS(128), CLASS(192),
+	CLASS(256), CLASS(384), CLASS(512), CLASS(768), CLASS(1024), CLASS(1536), CLASS(2048),
+};
+
+static struct {
+	spinlock_t	lock;			/* slabs */
+	struct slab	*slabs;			/* all that have had pages */
+	_Atomic u64	large_bytes;
+} heap;
+
+/* --- pages of a slab ------------------------------------------------------------------------------ */
+
+static void list_add(struct slab *s, struct slab_page *sp)
+{
+	sp->next = s->partial;
+	sp->prev = &s->partial;
+	if (sp->next)
+		sp->next->prev = &sp->next;
+	s->partial = sp;
+}
+
+static void list_remove(struct slab_page *sp)
+{
+	*sp->prev = sp->next;
+	if (sp->next)
+		sp->next->prev = sp->prev;
+	sp->prev = NULL;
+}
+
+static u32 waste(const struct slab *s, u32 order)
+{
+	u32 room = (PAGE_SIZE << order) - HEADER;
+
+	return room < s->stride ? ~0u : (room % s->stride + HEADER) >> order;
+}
+
+/* First use of @s: how its objects lie in the smallest block that wastes little. */
+static void slab_set_up(struct slab *s)
+{
+	u32 best = 0;
+
+	s->stride = align_up(max(s->size, 8u) + (checked ? 8 : 0), max(min(s->align, 16u), 8u));
+	for (u32 order = 1; order <= MAX_ORDER; order++)
+		if (waste(s, best) > PAGE_SIZE / 16 && waste(s, order) < waste(s, best))
+			best = order;
+	s->order = best;
+	s->per_page = ((PAGE_SIZE << best) - HEADER) / s->stride;
+	guard(&heap.lock);
+	s->next = heap.slabs;
+	heap.slabs = s;
+}
+
+static struct slab_page *slab_page_new(struct slab *s)
+{
+	struct slab_page *sp;
+	struct page *p;
+
+	if (!s->stride)
+		slab_set_up(s);
+	p = page_alloc(s->order);
+	if (!p)
+		return NULL;
+	for (u32 i = 0; i < 1u << s->order; i++) {
+		p[i].flags = PAGE_SLAB;
+		p[i].order = s->order;
+	}
+	sp = page_virt(p);
+	*sp = (struct slab_page){ .slab = s };
+	list_add(s, sp);
+	s->pages++;
+	s->empty++;
+	return sp;
+}
+
+static void slab_page_free(struct slab *s, struct slab_page *sp)
+{
+	struct page *p = virt_page(sp);
+
+	list_remove(sp);
+	s->pages--;
+	s->empty--;
+	for (u32 i = 1; i < 1u << s->order; i++)
+		p[i].flags = p[i].order = 0;
+	page_free(p);
+}
+
+static struct slab_page *page_of(const void *object)
+{
+	struct page *p = virt_page(object);
+	uintptr_t n = p - pages;
+
+	return page_virt(&pages[n & -(1ul << p->order)]);
+}
+
+/* --- the checked build ----------------------------------------------------------------------------------- */
+
+static u64 *mark_of(const struct slab *s, void *object)
+{
+	return (u64 *)((char *)object + s->stride - 8);
+}
+
+static void check_alloc(struct slab *s, void *object, bool fresh)
+{
+	u8 *b = object;
+
+	if (!fresh && *mark_of(s, object) != MARK_FREE)
+		panic("heap: %s %p: written behind its end when free", s->name, object);
+	for (u32 i = 8; !fresh && i < s->size; i++)
+		if (b[i] != FREED)
+			panic("heap: %s %p: written after free at +%u", s->name, object, i);
+	*mark_of(s, object) = MARK_USED;
+	memset(b, 0xa5, s->stride - 8);
+}
+
+static void check_free(struct slab *s, void *object)
+{
+	u64 mark = *mark_of(s, object);
+
+	if (mark == MARK_FREE)
+		panic("heap: %s %p: freed twice", s->name, object);
+	if (mark != MARK_USED)
+		panic("heap: %s %p: written behind its end", s->name, object);
+	*mark_of(s, object) = MARK_FREE;
+	memset(object, FREED, s->stride - 8);
+}
+
+/* --- objects ------------------------------------------------------------------------------------------------ */
+
+static inline void *slab_take(struct slab *s)
+{
+	struct slab_page *sp = s->partial;
+	bool fresh = false;
+	void *object;
+
+	if (unlikely(!sp) && !(sp = slab_page_new(s)))
+		return NULL;
+	object = sp->free;
+	if (object) {
+		sp->free = *(void **)object;
+	} else {
+		object = (char *)sp + HEADER + (size_t)sp->fresh++ * s->stride;
+		fresh = true;
+	}
+	if (!sp->used++)
+		s->empty--;
+	if (unlikely(sp->used == s->per_page))
+		list_remove(sp);
+	s->objects++;
+	if (checked)
+		check_alloc(s, object, fresh);
+	return object;
+}
+
+/* The page has become empty: keep it, behind the others, if it is the only one. */
+static __attribute__((noinline)) void slab_emptied(struct slab *s, struct slab_page *sp)
+{
+	s->empty++;
+	if (s->empty > 1)
+		slab_page_free(s, sp);
+}
+
+static inline void slab_give(struct slab *s, struct slab_page *sp, void *object)
+{
+	if (checked)
+		check_free(s, object);
+	*(void **)object = sp->free;
+	sp->free = object;
+	s->objects--;
+	if (unlikely(!sp->prev))
+		list_add(s, sp);
+	if (unlikely(!--sp->used))
+		slab_emptied(s, sp);
+}
+
+void *slab_alloc(struct slab *s)
+{
+	guard(&s->lock);
+	return slab_take(s);
+}
+
+void slab_free(struct slab *s, void *object)
+{
+	if (!object)
+		return;
+	check((virt_page(object)->flags & PAGE_SLAB) && page_of(object)->slab == s);
+	guard(&s->lock);
+	slab_give(s, page_of(object), object);
+}
+
+/* --- the heap -------------------------------------------------------------------------------------------------- */
+
+/* Class by size in units of 16 bytes. */
+static const u8 class_by_units[LARGEST / 16 + 1] = {
+	[0 ... 1] = 0, [2] = 2, [3] = 3, [4] = 4, [5 ... 6] = 5, [7 ... 8] = 6, [9 ... 12] = 7,
+	[13 ... 16] = 8, [17 ... 24] = 9, [25 ... 32] = 10, [33 ... 48] = 11, [49 ... 64] = 12,
+	[65 ... 96] = 13, [97 ... 128] = 14,
+};
+
+static inline struct slab *class_of(size_t n)
+{
+	if (n - 17 < 8)
+		return &classes[1];
+	return &classes[class_by_units[(n + 15) / 16]];
+}
+
+static u32 order_of(size_t n)
+{
+	u32 order = 0;
+
+	while ((size_t)PAGE_SIZE << order < n)
+		order++;
+	return order;
+}
+
+static __attribute__((noinline)) void *large_alloc(size_t n)
+{
+	struct page *p;
+
+	if (!n || n > (size_t)PAGE_SIZE << (PAGE_ORDERS - 1))
+		return NULL;
+	p = page_alloc(order_of(n));
+	if (!p)
+		return NULL;
+	atomic_fetch_add_explicit(&heap.large_bytes, (u64)PAGE_SIZE << p->order, memory_order_relaxed);
+	return page_virt(p);
+}
+
+static __attribute__((noinline)) void large_free(void *block, struct page *p)
+{
+	if (page_refs(p) != 1 || page_virt(p) != block)
+		panic("heap: %p is not a block", block);
+	atomic_fetch_sub_explicit(&heap.large_bytes, (u64)PAGE_SIZE << p->order, memory_order_relaxed);
+	page_free(p);
+}
+
+void *heap_alloc(size_t n)
+{
+	if (unlikely(n - 1 >= LARGEST))
+		return n ? large_alloc(n) : slab_alloc(&classes[0]);
+	return slab_alloc(class_of(n));
+}
+
+void *heap_zero(size_t n)
+{
+	void *p = heap_alloc(n);
+
+	if (p)
+		memset(p, 0, n);
+	return p;
+}
+
+void heap_free(void *block)
+{
+	if (!block)
+		return;
+	struct page *p = virt_page(block);
+	if (unlikely(!(p->flags & PAGE_SLAB))) {
+		large_free(block, p);
+		return;
+	}
+	struct slab_page *sp = page_of(block);
+	guard(&sp->slab->lock);
+	slab_give(sp->slab, sp, block);
+}
+
+/* Bytes usable at @block. */
+static size_t room_of(void *block)
+{
+	struct page *p = virt_page(block);
+
+	return p->flags & PAGE_SLAB ? page_of(block)->slab->size : (size_t)PAGE_SIZE << p->order;
+}
+
+void *heap_grow(void *old, size_t old_size, size_t n)
+{
+	void *p;
+
+	if (old && n <= room_of(old) && n > room_of(old) / 2)
+		return old;
+	p = heap_alloc(n);
+	if (p && old) {
+		memcpy(p, old, min(old_size, n));
+		heap_free(old);
+	}
+	return p;
+}
+
+u64 heap_bytes(void)
+{
+	u64 n = heap.large_bytes;
+
+	guard(&heap.lock);
+	for (struct slab *s = heap.slabs; s; s = s->next)
+		n += (u64)s->objects * s->size;
+	return n;
+}
+
+u64 heap_frames(void)
+{
+	u64 n = heap.large_bytes >> PAGE_SHIFT;
+
+	guard(&heap.lock);
+	for (struct slab *s = heap.slabs; s; s = s->next)
+		n += (u64)s->pages << s->order;
+	return n;
+}
+
+static void slab_trim(struct slab *s)
+{
+	guard(&s->lock);
+	for (struct slab_page *sp = s->partial, *next; sp && s->empty; sp = next) {
+		next = sp->next;
+		if (!sp->used)
+			slab_page_free(s, sp);
+	}
+}
+
+void heap_trim(void)
+{
+	struct slab *first;
+
+	spin_lock(&heap.lock);
+	first = heap.slabs;			/* grows at its head only */
+	spin_unlock(&heap.lock);
+	for (struct slab *s = first; s; s = s->next)
+		slab_trim(s);
+}

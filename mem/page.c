@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * page.c: page frames.  A buddy allocator: free blocks of 2^order frames, aligned to their size as
+ * counted from page_base, in one list an order; the links are in the free frames themselves.  Only
+ * the first struct page of a free block says PAGE_FREE and its order.  Single frames go through a
+ * small stack of each hart, which only that hart touches (never from an interrupt) and which is
+ * refilled and drained in halves; frames there are neither PAGE_FREE nor referenced.  buddy.lock
+ * guards the lists.  Boot costs one store a frame and a few dozen instructions a block.
+ */
+#include <string.h>
+#include "core/cpu.h"
+#include "core/log.h"
+#include "core/spin.h"
+#include "mem/page.h"
+
+enum { STACK = 31, STACK_HALF = STACK / 2 };	/* 31: 128 bytes with the count */
+
+struct free_block { struct free_block *next, **prev; };
+
+static struct {
+	spinlock_t		lock;
+	struct free_block	*list[PAGE_ORDERS];
+	u64			free;		/* frames in the lists */
+	u64			total;
+	u64			count;		/* of struct pages */
+} buddy;
+
+static struct { u32 n; u32 frame[STACK]; } stacks[CPU_MAX];	/* numbers of single frames */
+
+struct page *pages ro_after_init;
+paddr_t page_base ro_after_init;
+struct page *zero_page ro_after_init;
+
+/* --- whole frames ------------------------------------------------------------------------------ */
+
+void page_clear(void *page)
+{
+	u64 *end = (u64 *)((char *)page + PAGE_SIZE);
+
+	for (u64 *p = page; p < end; p += 32) {
+#pragma GCC unroll 32
+		for (int i = 0; i < 32; i++)
+			p[i] = 0;
+		asm volatile("");		/* keep it a loop: no call of memset() */
+	}
+}
+
+void page_copy(void *restrict to, const void *restrict from)
+{
+	const u64 *s = from;
+	u64 *d = to, *end = d + PAGE_SIZE / 8;
+
+	for (; d < end; d += 32, s += 32) {
+#pragma GCC unroll 8
+		for (int i = 0; i < 32; i += 4) {
+			u64 a = s[i], b = s[i + 1], c = s[i + 2], e = s[i + 3];
+
+			d[i] = a, d[i + 1] = b, d[i + 2] = c, d[i + 3] = e;
+		}
+		asm volatile("");
+	}
+}
+
+/* --- buddies ------------------------------------------------------------------------------------- */
+
+static void list_add(u32 n, u32 order)
+{
+	struct free_block *b = page_virt(&pages[n]), **head = &buddy.list[order];
+
+	b->next = *head;
+	b->prev = head;
+	if (b->next)
+		b->next->prev = &b->next;
+	*head = b;
+	pages[n].order = order;
+	pages[n].flags = PAGE_FREE;
+}
+
+static void list_remove(u32 n)
+{
+	struct free_block *b = page_virt(&pages[n]);
+
+	*b->prev = b->next;
+	if (b->next)
+		b->next->prev = b->prev;
+	pages[n].flags = 0;
+}
+
+static bool is_free_block(u64 n, u32 order)
+{
+	return n < buddy.count && pages[n].flags == PAGE_FREE && pages[n].order == order;
+}
+
+/* Take a block: its number, or -1.  buddy.lock is held. */
+static s64 take_block(u32 order)
+{
+	u32 from = order;
+	u32 n;
+
+	while (from < PAGE_ORDERS && !buddy.list[from])
+		from++;
+	if (from == PAGE_ORDERS)
+		return -1;
+	n = virt_page(buddy.list[from]) - pages;
+	list_remove(n);
+	while (from > order) {
+		from--;
+		list_add(n + (1u << from), from);
+	}
+	pages[n].order = order;
+	buddy.free -= 1ul << order;
+	return n;
+}
+
+static void give_block(u32 n, u32 order)
+{
+	buddy.free += 1ul << order;
+	for (; order < PAGE_ORDERS - 1; order++) {
+		u32 other = n ^ 1u << order;
+
+		if (!is_free_block(other, order))
+			break;
+		list_remove(other);
+		n &= ~(1u << order);
+	}
+	list_add(n, order);
+}
+
+/* --- stacks of single frames ----------------------------------------------------------------------- */
+
+static __attribute__((noinline)) bool stack_refill(typeof(stacks[0]) *s)
+{
+	guard(&buddy.lock);
+	while (s->n < STACK_HALF) {
+		s64 n = take_block(0);
+
+		if (n < 0)
+			break;
+		s->frame[s->n++] = n;
+	}
+	return s->n;
+}
+
+static __attribute__((noinline)) void stack_drain(typeof(stacks[0]) *s, u32 keep)
+{
+	guard(&buddy.lock);
+	while (s->n > keep)
+		give_block(s->frame[--s->n], 0);
+}
+
+static inline struct page *frame_take(void)
+{
+	typeof(stacks[0]) *s = &stacks[this_cpu()->id];
+	struct page *p;
+
+	if (unlikely(!s->n) && !stack_refill(s))
+		return NULL;
+	p = &pages[s->frame[--s->n]];
+	check(!page_refs(p) && !p->flags);
+	atomic_store_explicit(&p->refs, 1, memory_order_relaxed);
+	return p;
+}
+
+static inline void frame_give(struct page *p)
+{
+	typeof(stacks[0]) *s = &stacks[this_cpu()->id];
+
+	check(!(p->flags & PAGE_FREE));
+	p->flags = 0;
+	if (unlikely(s->n == STACK))
+		stack_drain(s, STACK_HALF);
+	s->frame[s->n++] = p - pages;
+}
+
+/* --- frames ------------------------------------------------------------------------------------------ */
+
+static struct page *block_alloc(u32 order)
+{
+	s64 n;
+
+	spin_lock(&buddy.lock);
+	n = take_block(order);
+	spin_unlock(&buddy.lock);
+	if (n < 0) {
+		/* Perhaps single frames on the stack keep a block apart. */
+		stack_drain(&stacks[this_cpu()->id], 0);
+		guard(&buddy.lock);
+		n = take_block(order);
+	}
+	if (n < 0)
+		return NULL;
+	atomic_store_explicit(&pages[n].refs, 1, memory_order_relaxed);
+	return &pages[n];
+}
+
+struct page *page_alloc(u32 order)
+{
+	struct page *p;
+
+	if (order >= PAGE_ORDERS)
+		return NULL;
+	p = order ? block_alloc(order) : frame_take();
+	if (likely(p))
+		p->owner = 0;
+	return p;
+}
+
+struct page *page_alloc_zero(void)
+{
+	struct page *p = page_alloc(0);
+
+	if (p)
+		page_clear(page_virt(p));
+	return p;
+}
+
+static inline void page_to_buddy(struct page *p)
+{
+	if (likely(!p->order)) {
+		frame_give(p);
+		return;
+	}
+	guard(&buddy.lock);
+	p->flags = 0;
+	give_block(p - pages, p->order);
+}
+
+static void owner_back(u32 owner);
+
+void page_release(struct page *p)
+{
+	if (p->owner)
+		owner_back(p->owner);
+	page_to_buddy(p);
+}
+
+void page_free(struct page *p)
+{
+	atomic_store_explicit(&p->refs, 0, memory_order_relaxed);
+	page_release(p);
+}
+
+void page_put_for(struct page *p, struct charge *c, u64 *back)
+{
+	if (atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	if (likely(c && p->owner == c->number + 1u))
+		++*back;
+	else if (p->owner)
+		owner_back(p->owner);
+	page_to_buddy(p);
+}
+
+void *kernel_table_alloc(void)
+{
+	struct page *p = page_alloc_zero();
+
+	return p ? page_virt(p) : NULL;
+}
+
+void kernel_table_free(void *table)
+{
+	if (table)
+		page_free(virt_page(table));
+}
+
+/* --- boot ------------------------------------------------------------------------------------------------ */
+
+size_t page_array_bytes(size_t size)
+{
+	return align_up((size >> PAGE_SHIFT) * sizeof(struct page), PAGE_SIZE);
+}
+
+void page_init_range(paddr_t base, size_t size, paddr_t array)
+{
+	memset(&buddy, 0, sizeof(buddy));
+	memset(stacks, 0, sizeof(stacks));
+	zero_page = NULL;
+	page_base = base;
+	pages = phys_to_virt(array);
+	buddy.count = size >> PAGE_SHIFT;
+	memset(pages, 0, buddy.count * sizeof(struct page));
+}
+
+static void make_zero_page(void)
+{
+	zero_page = page_alloc_zero();
+	if (zero_page)
+		zero_page->flags = PAGE_ZERO;
+}
+
+void page_free_range(paddr_t base, size_t size)
+{
+	u64 n = (align_up(base, PAGE_SIZE) - page_base) >> PAGE_SHIFT;
+	u64 end = (align_down(base + size, PAGE_SIZE) - page_base) >> PAGE_SHIFT;
+
+	assert(base >= page_base && end <= buddy.count);
+	spin_lock(&buddy.lock);
+	while (n < end) {
+		u32 order = PAGE_ORDERS - 1;
+
+		while (n & ((1ul << order) - 1) || n + (1ul << order) > end)
+			order--;
+		buddy.total += 1ul << order;
+		give_block(n, order);
+		n += 1ul << order;
+	}
+	spin_unlock(&buddy.lock);
+	if (!zero_page)
+		make_zero_page();
+}
+
+struct page *page_adopt(paddr_t pa)
+{
+	struct page *p = phys_page(pa);
+
+	assert(!page_refs(p) && !p->flags);
+	*p = (struct page){ .refs = 1 };
+	guard(&buddy.lock);
+	buddy.total++;
+	return p;
+}
+
+u64 page_free_count(void)
+{
+	u64 n = buddy.free;
+
+	for (u32 i = 0; i < CPU_MAX; i++)
+		n += stacks[i].n;
+	return n;
+}
+
+u64 page_total_count(void) { return buddy.total; }
+
+/* --- charging ---------------------------------------------------------------------------------------------- */
+
+/*
+ * Frames name their account by number.  A slot of the table is the open account's struct charge; or,
+ * odd, the number of frames a closed one still had, times two plus one: the slot is free again when
+ * they have come back; or 0.  Slots come in frames of 512, never given back.
+ */
+enum { SLOTS = PAGE_SIZE / sizeof(u64), TABLES = (CHARGE_MAX + SLOTS) / SLOTS };
+typedef _Atomic u64 slot_t;
+
+static struct {
+	spinlock_t	lock;			/* open and close */
+	slot_t		*table[TABLES];
+	u32		next;			/* where to look first */
+} accounts;
+
+static slot_t *slot_of(u32 number)
+{
+	return &accounts.table[number / SLOTS][number % SLOTS];
+}
+
+static slot_t *free_slot(u32 number)
+{
+	slot_t **table = &accounts.table[number / SLOTS];
+
+	if (!*table) {
+		struct page *p = page_alloc_zero();
+
+		if (!p)
+			return NULL;
+		*table = page_virt(p);
+	}
+	return *slot_of(number) ? NULL : slot_of(number);
+}
+
+long charge_open(struct charge *c, u64 limit_bytes)
+{
+	memset(c, 0, sizeof(*c));
+	c->limit = align_up(limit_bytes, PAGE_SIZE) >> PAGE_SHIFT;
+	guard(&accounts.lock);
+	for (u32 i = 0; i < CHARGE_MAX; i++) {
+		u32 number = (accounts.next + i) % CHARGE_MAX;
+		slot_t *s = free_slot(number);
+
+		if (!s)
+			continue;
+		c->number = number;
+		accounts.next = number + 1;
+		*s = (u64)(uintptr_t)c;
+		return 0;
+	}
+	return -ENOMEM;
+}
+
+void charge_close(struct charge *c)
+{
+	guard(&accounts.lock);
+	u64 left = max(atomic_load(&c->used), (s64)0);
+
+	*slot_of(c->number) = left ? left * 2 + 1 : 0;
+}
+
+/* A frame of account @owner - 1 is free again. */
+static void owner_back(u32 owner)
+{
+	slot_t *s = slot_of(owner - 1);
+	u64 v = *s;
+
+	if (!(v & 1))
+		charge_back((struct charge *)(uintptr_t)v, 1);
+	else if (atomic_fetch_sub(s, 2) == 3)
+		*s = 0;
+}
+
+static inline bool charge_within(struct charge *c, u64 frames)
+{
+	s64 now = atomic_fetch_add_explicit(&c->used, frames, memory_order_relaxed) + frames;
+
+	if (unlikely(c->limit && now > c->limit)) {
+		atomic_fetch_sub_explicit(&c->used, frames, memory_order_relaxed);
+		atomic_fetch_add_explicit(&c->failed, 1, memory_order_relaxed);
+		return false;
+	}
+	if (now > atomic_load_explicit(&c->peak, memory_order_relaxed))
+		atomic_store_explicit(&c->peak, now, memory_order_relaxed);
+	return true;
+}
+
+bool charge_try(struct charge *c, u64 frames)
+{
+	return !c || charge_within(c, frames);
+}
+
+void charge_back(struct charge *c, u64 frames)
+{
+	if (c && frames)
+		atomic_fetch_sub_explicit(&c->used, frames, memory_order_relaxed);
+}
+
+struct page *page_alloc_for(struct charge *c, bool zero)
+{
+	struct page *p;
+
+	if (c && unlikely(!charge_within(c, 1)))
+		return NULL;
+	p = frame_take();
+	if (unlikely(!p)) {
+		charge_back(c, 1);
+		return NULL;
+	}
+	p->owner = c ? c->number + 1 : 0;
+	if (zero)
+		page_clear(page_virt(p));
+	return p;
+}

@@ -1,0 +1,796 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vm.c: address spaces and their areas.  Areas are in a red-black tree by address and never overlap;
+ * neighbours that could be one are one.  v->lock guards areas and page table; what areas hold (sets,
+ * files) is let go after it has been released, for that may take any lock.  An operation splits what
+ * it must split first (which may fail, and changes nothing a program can see), then changes.
+ *
+ * Areas are paid for by the frame: one more for every AREAS_PER_FRAME areas.
+ */
+#include <string.h>
+#include "core/log.h"
+#include "mem/heap.h"
+#include "mem/vm_private.h"
+
+enum { AREAS_PER_FRAME = 32, AREAS_MAX = 65530 };
+#define MAP_LOWEST	65536ul		/* vm.mmap_min_addr */
+
+static int area_order(const struct area *a, const struct area *b)
+{
+	return a->start < b->start ? -1 : a->start > b->start;
+}
+RB_GENERATE_STATIC(areas, area, node, area_order)
+
+static struct slab area_slab = SLAB("area", struct area);
+static struct slab vm_slab = SLAB("vm", struct vm);
+
+__attribute__((weak)) struct vm_file_ops vm_file_ops;	/* sys/mem.c has the real one */
+bool vm_randomize ro_after_init;
+void (*vm_random_bytes)(void *buf, size_t n) ro_after_init;
+
+u64 vm_random_pages(u32 bits)
+{
+	u64 v = 0;
+
+	if (vm_randomize && vm_random_bytes)
+		vm_random_bytes(&v, sizeof(v));
+	return v & ((1ul << bits) - 1);
+}
+
+/* --- areas -------------------------------------------------------------------------------------------- */
+
+static void area_hold(struct area *a)
+{
+	if (a->set && a->set->owner_refs)
+		atomic_fetch_add_explicit(a->set->owner_refs, 1, memory_order_relaxed);
+	if (a->file && vm_file_ops.get)
+		vm_file_ops.get(a->file);
+}
+
+static void area_let_go(struct area *a)
+{
+	if (a->set && a->set->owner_put)
+		a->set->owner_put(a->set);
+	if (a->file && vm_file_ops.put)
+		vm_file_ops.put(a->file);
+}
+
+/* A copy that holds what the original holds. */
+static struct area *area_copy(const struct area *from)
+{
+	struct area *a = slab_alloc(&area_slab);
+
+	if (a) {
+		*a = *from;
+		area_hold(a);
+	}
+	return a;
+}
+
+/* Areas taken out, linked through their left pointers. */
+struct dead { struct area *first; };
+
+static void bury(struct dead *d, struct area *a)
+{
+	RB_LEFT(a, node) = d->first;
+	d->first = a;
+}
+
+static void free_dead(struct dead *d)
+{
+	for (struct area *a = d->first, *next; a; a = next) {
+		next = RB_LEFT(a, node);
+		area_let_go(a);
+		slab_free(&area_slab, a);
+	}
+}
+
+/* Without the lock of the tree: first area with end > addr. */
+static struct area *find(struct vm *v, uaddr_t addr)
+{
+	struct area *a = RB_ROOT(&v->areas), *best = NULL;
+
+	while (a) {
+		if (a->end > addr) {
+			best = a;
+			a = RB_LEFT(a, node);
+		} else {
+			a = RB_RIGHT(a, node);
+		}
+	}
+	return best;
+}
+
+struct area *vm_find(struct vm *v, uaddr_t addr)
+{
+	return find(v, addr);
+}
+
+/* Room for one more area, paid. */
+static long area_claim(struct vm *v)
+{
+	if (v->area_count >= AREAS_MAX)
+		return -ENOMEM;
+	if (v->area_count % AREAS_PER_FRAME == 0 && !charge_try(v->charge, 1))
+		return -ENOMEM;
+	v->area_count++;
+	return 0;
+}
+
+static void area_unclaim(struct vm *v)
+{
+	v->area_count--;
+	if (v->area_count % AREAS_PER_FRAME == 0)
+		charge_back(v->charge, 1);
+}
+
+static void area_take_out(struct vm *v, struct area *a, struct dead *dead)
+{
+	RB_REMOVE(areas, &v->areas, a);
+	if (v->hint == a)
+		v->hint = NULL;
+	area_unclaim(v);
+	bury(dead, a);
+}
+
+static bool mergeable(const struct area *a, const struct area *b)
+{
+	return a->end == b->start && a->flags == b->flags && a->set == b->set && a->file == b->file &&
+	       a->name == b->name && !(a->flags & VM_STACK) &&
+	       (!a->set || a->offset + area_pages(a->end - a->start) == b->offset);
+}
+
+/* Make @a and the area before it one, if they fit: the one that @a is in now. */
+static struct area *merge_down(struct vm *v, struct area *a, struct dead *dead)
+{
+	struct area *before = RB_PREV(areas, &v->areas, a);
+
+	if (!before || !mergeable(before, a))
+		return a;
+	before->end = a->end;
+	area_take_out(v, a, dead);
+	return before;
+}
+
+static void merge_around(struct vm *v, struct area *a, struct dead *dead)
+{
+	struct area *next;
+
+	a = merge_down(v, a, dead);
+	next = RB_NEXT(areas, &v->areas, a);
+	if (next)
+		merge_down(v, next, dead);
+}
+
+/* Let an area begin at @addr, if one has it inside. */
+static long split(struct vm *v, uaddr_t addr)
+{
+	struct area *a = find(v, addr), *high;
+
+	if (!a || a->start >= addr)
+		return 0;
+	if (area_claim(v))
+		return -ENOMEM;
+	high = area_copy(a);
+	if (!high) {
+		area_unclaim(v);
+		return -ENOMEM;
+	}
+	high->start = addr;
+	if (high->set)
+		high->offset += area_pages(addr - a->start);
+	a->end = addr;
+	RB_INSERT(areas, &v->areas, high);
+	return 0;
+}
+
+static long split_range(struct vm *v, uaddr_t start, uaddr_t end)
+{
+	long err = split(v, start);
+
+	return err ? err : split(v, end);
+}
+
+static bool over_limit(const struct vm *v, u64 more)
+{
+	return v->limit && (more > v->limit || v->mapped > v->limit - more);
+}
+
+/* --- stacks grow ------------------------------------------------------------------------------------------ */
+
+static bool stack_grow(struct vm *v, struct area *a, uaddr_t addr)
+{
+	struct area *below = RB_PREV(areas, &v->areas, a);
+	u64 more = a->start - addr;
+
+	if (a->end - addr > v->stack_limit || addr < MAP_LOWEST || over_limit(v, more))
+		return false;
+	if (below && below->end + STACK_GAP > addr)
+		return false;
+	a->start = addr;
+	v->mapped += more;
+	return true;
+}
+
+struct area *area_at(struct vm *v, uaddr_t addr)
+{
+	struct area *a = v->hint;
+
+	if (likely(a && a->start <= addr && addr < a->end))
+		return a;
+	a = find(v, addr);
+	if (!a)
+		return NULL;
+	if (a->start > addr && !((a->flags & VM_STACK) && stack_grow(v, a, addr)))
+		return NULL;
+	v->hint = a;
+	return a;
+}
+
+/* --- where mappings go ---------------------------------------------------------------------------------------- */
+
+static bool is_free(struct vm *v, uaddr_t start, uaddr_t end)
+{
+	struct area *a = find(v, start);
+
+	return !a || end <= a->start - (a->flags & VM_STACK ? min((u64)STACK_GAP, a->start) : 0);
+}
+
+static uaddr_t floor_of(const struct area *a)
+{
+	return a->start - (a->flags & VM_STACK ? min((u64)STACK_GAP, a->start) : 0);
+}
+
+/* Highest gap of @len bytes below @top: its start, or 0. */
+static uaddr_t gap_below(struct vm *v, uaddr_t top, u64 len)
+{
+	struct area *a = find(v, top - 1);
+
+	if (!a)
+		a = RB_MAX(areas, &v->areas);
+	else if (a->start >= top && floor_of(a) >= top)
+		a = RB_PREV(areas, &v->areas, a);
+	for (; a; a = RB_PREV(areas, &v->areas, a)) {
+		if (a->end < top && top - a->end >= len)
+			return top - len;
+		if (a->start < top)
+			top = min(top, floor_of(a));
+	}
+	return top > MAP_LOWEST && top - MAP_LOWEST >= len ? top - len : 0;
+}
+
+static uaddr_t place(struct vm *v, u64 len)
+{
+	uaddr_t at;
+
+	if (len < v->search_len || !v->search_top || v->search_top > v->mmap_top)
+		v->search_top = v->mmap_top;
+	at = gap_below(v, v->search_top, len);
+	if (at) {
+		v->search_top = at;
+		v->search_len = len;
+		return at;
+	}
+	return gap_below(v, USER_TOP - PAGE_SIZE, len);
+}
+
+/* --- map and unmap ----------------------------------------------------------------------------------------------- */
+
+static void unmap_area(struct vm *v, struct area *a, struct dead *dead)
+{
+	pages_drop(v, a->start, a->end);
+	v->mapped -= a->end - a->start;
+	if (a->end > v->search_top)
+		v->search_top = 0;
+	area_take_out(v, a, dead);
+}
+
+static void unmap_split(struct vm *v, uaddr_t start, uaddr_t end, struct dead *dead)
+{
+	struct area *next;
+
+	for (struct area *a = find(v, start); a && a->start < end; a = next) {
+		next = RB_NEXT(areas, &v->areas, a);
+		unmap_area(v, a, dead);
+	}
+}
+
+static long unmap_locked(struct vm *v, uaddr_t start, uaddr_t end, struct dead *dead)
+{
+	long err = split_range(v, start, end);
+
+	if (!err)
+		unmap_split(v, start, end, dead);
+	return err;
+}
+
+/* [addr, addr + *len) with *len rounded up to pages: in bounds? */
+static long check_range(uaddr_t addr, u64 *len)
+{
+	if (addr % PAGE_SIZE || *len > USER_TOP || addr > USER_TOP)
+		return -EINVAL;
+	*len = align_up(*len, PAGE_SIZE);
+	return *len > USER_TOP - addr ? -EINVAL : 0;
+}
+
+long vm_unmap(struct vm *v, uaddr_t addr, u64 len)
+{
+	struct dead dead = { NULL };
+	long err = check_range(addr, &len);
+
+	if (err || !len)
+		return -EINVAL;
+	spin_lock(&v->lock);
+	err = unmap_locked(v, addr, addr + len, &dead);
+	spin_unlock(&v->lock);
+	free_dead(&dead);
+	return err;
+}
+
+/* Decide where the new area goes; nothing changes. */
+static long choose(struct vm *v, struct area *a, u64 len, uaddr_t want, u32 how)
+{
+	uaddr_t at = align_down(want, PAGE_SIZE);
+
+	if (how & (MAP_AT | MAP_KEEP)) {
+		if (want % PAGE_SIZE)
+			return -EINVAL;
+		if (want > USER_TOP || len > USER_TOP - want)
+			return -ENOMEM;
+		if (want < MAP_LOWEST)
+			return -EPERM;
+		if ((how & MAP_KEEP) && !is_free(v, want, want + len))
+			return -EEXIST;
+	} else if (at < MAP_LOWEST || at > USER_TOP - PAGE_SIZE || len > USER_TOP - PAGE_SIZE - at ||
+		   !is_free(v, at, at + len)) {
+		at = place(v, len);
+		if (!at)
+			return -ENOMEM;
+	}
+	a->start = at;
+	a->end = at + len;
+	return 0;
+}
+
+/* Bytes of [start, end) that are in areas. */
+static u64 bytes_mapped(struct vm *v, uaddr_t start, uaddr_t end)
+{
+	u64 n = 0;
+
+	for (struct area *a = find(v, start); a && a->start < end; a = RB_NEXT(areas, &v->areas, a))
+		n += min(a->end, end) - max(a->start, start);
+	return n;
+}
+
+static void publish(struct vm *v, struct area *a, struct dead *dead)
+{
+	RB_INSERT(areas, &v->areas, a);
+	v->mapped += a->end - a->start;
+	merge_around(v, a, dead);
+}
+
+static long map_locked(struct vm *v, struct area *a, u64 len, uaddr_t want, u32 how, struct dead *dead)
+{
+	long err = choose(v, a, len, want, how);
+
+	if (err)
+		return err;
+	if (over_limit(v, len - bytes_mapped(v, a->start, a->end)))
+		return -ENOMEM;
+	err = area_claim(v);
+	if (err)
+		return err;
+	err = unmap_locked(v, a->start, a->end, dead);
+	if (err) {
+		area_unclaim(v);
+		return err;
+	}
+	publish(v, a, dead);
+	return 0;
+}
+
+/* What could never be backed, whatever else is given up, is refused at once, as Linux does. */
+static bool hopeless(const struct area *a, u64 len)
+{
+	return (a->flags & (VM_WRITE | VM_SHARED | VM_NORESERVE)) == VM_WRITE &&
+	       area_pages(len) > page_total_count();
+}
+
+long vm_map(struct vm *v, uaddr_t *addr, u64 len, u32 flags, u32 how,
+	    struct pageset *set, u64 offset, const char *name, void *file)
+{
+	struct area new = { .flags = flags, .set = set, .offset = set ? offset : 0, .name = name,
+			    .file = file };
+	struct dead dead = { NULL };
+	struct area *a;
+	long err;
+
+	if (!len)
+		return -EINVAL;
+	if (len > USER_TOP || hopeless(&new, len))
+		return -ENOMEM;
+	len = align_up(len, PAGE_SIZE);
+	if (set && offset + area_pages(len) < offset)
+		return -EOVERFLOW;
+	a = area_copy(&new);
+	if (!a)
+		return -ENOMEM;
+	spin_lock(&v->lock);
+	err = map_locked(v, a, len, *addr, how, &dead);
+	if (!err)
+		*addr = a->start;
+	spin_unlock(&v->lock);
+	if (err)
+		bury(&dead, a);
+	free_dead(&dead);
+	return err;
+}
+
+/* --- changing rights ------------------------------------------------------------------------------------------------- */
+
+static bool range_mapped(struct vm *v, uaddr_t start, uaddr_t end)
+{
+	return bytes_mapped(v, start, end) == end - start;
+}
+
+bool vm_range_mapped(struct vm *v, uaddr_t addr, u64 len)
+{
+	if (check_range(addr, &len))
+		return false;
+	guard(&v->lock);
+	return range_mapped(v, addr, addr + len);
+}
+
+static bool may_write(struct vm *v, uaddr_t start, uaddr_t end)
+{
+	for (struct area *a = find(v, start); a && a->start < end; a = RB_NEXT(areas, &v->areas, a))
+		if (a->flags & VM_NOWRITE)
+			return false;
+	return true;
+}
+
+static void set_rights(struct vm *v, uaddr_t start, uaddr_t end, u32 rights, struct dead *dead)
+{
+	struct area *a;
+
+	for (uaddr_t at = start; at < end; at = a->end) {
+		a = find(v, at);
+		if ((a->flags & VM_RIGHTS) != rights) {
+			a->flags = (a->flags & ~VM_RIGHTS) | rights;
+			pages_protect(v, a, a->start, a->end);
+		}
+		a = merge_down(v, a, dead);
+	}
+	a = find(v, end);
+	if (a && a->start == end)
+		merge_down(v, a, dead);
+}
+
+static long protect_locked(struct vm *v, uaddr_t start, uaddr_t end, u32 rights, struct dead *dead)
+{
+	long err;
+
+	if (!range_mapped(v, start, end))
+		return -ENOMEM;
+	if ((rights & VM_WRITE) && !may_write(v, start, end))
+		return -EACCES;
+	err = split_range(v, start, end);
+	if (!err)
+		set_rights(v, start, end, rights, dead);
+	return err;
+}
+
+long vm_protect(struct vm *v, uaddr_t addr, u64 len, u32 rights)
+{
+	struct dead dead = { NULL };
+	long err = check_range(addr, &len);
+
+	if (err)
+		return addr % PAGE_SIZE ? -EINVAL : -ENOMEM;
+	if (!len)
+		return 0;
+	spin_lock(&v->lock);
+	err = protect_locked(v, addr, addr + len, rights & VM_RIGHTS, &dead);
+	spin_unlock(&v->lock);
+	free_dead(&dead);
+	return err;
+}
+
+/* --- break, discard, mincore -------------------------------------------------------------------------------------------- */
+
+static long brk_grow(struct vm *v, uaddr_t from, uaddr_t to, struct dead *dead)
+{
+	struct area heap = { .start = from, .end = to, .flags = VM_READ | VM_WRITE | VM_HEAP,
+			     .name = "[heap]" };
+	struct area *a;
+
+	if (!is_free(v, from, to) || over_limit(v, to - from) || hopeless(&heap, to - from))
+		return -ENOMEM;
+	if (area_claim(v))
+		return -ENOMEM;
+	a = area_copy(&heap);
+	if (!a) {
+		area_unclaim(v);
+		return -ENOMEM;
+	}
+	publish(v, a, dead);
+	return 0;
+}
+
+static long brk_locked(struct vm *v, uaddr_t to, struct dead *dead)
+{
+	uaddr_t old_end = align_up(v->brk, PAGE_SIZE), end = align_up(to, PAGE_SIZE);
+	long err = 0;
+
+	if (to < v->brk_start || to > USER_TOP - PAGE_SIZE)
+		return v->brk;
+	if (end > old_end)
+		err = brk_grow(v, old_end, end, dead);
+	else if (end < old_end)
+		err = unmap_locked(v, end, old_end, dead);
+	if (!err)
+		v->brk = to;
+	return v->brk;
+}
+
+long vm_brk(struct vm *v, uaddr_t to)
+{
+	struct dead dead = { NULL };
+	long r;
+
+	spin_lock(&v->lock);
+	r = brk_locked(v, to, &dead);
+	spin_unlock(&v->lock);
+	free_dead(&dead);
+	return r;
+}
+
+long vm_discard(struct vm *v, uaddr_t addr, u64 len)
+{
+	uaddr_t end;
+
+	if (check_range(addr, &len))
+		return -EINVAL;
+	end = addr + len;
+	guard(&v->lock);
+	for (struct area *a = find(v, addr); a && a->start < end; a = RB_NEXT(areas, &v->areas, a)) {
+		if (a->flags & VM_LOCKED)
+			return -EINVAL;
+		pages_drop(v, max(a->start, addr), min(a->end, end));
+	}
+	return range_mapped(v, addr, end) ? 0 : -ENOMEM;
+}
+
+long vm_present(struct vm *v, uaddr_t addr, u64 pages, u8 *out)
+{
+	guard(&v->lock);
+	if (!range_mapped(v, addr, addr + (pages << PAGE_SHIFT)))
+		return -ENOMEM;
+	for (u64 i = 0; i < pages; i++) {
+		pte_t *e = arch_pte(&v->mmu, addr + (i << PAGE_SHIFT), false);
+
+		out[i] = e && *e;
+	}
+	return 0;
+}
+
+/* --- mremap ------------------------------------------------------------------------------------------------------------------ */
+
+struct remap { uaddr_t old; u64 old_len, new_len; uaddr_t fixed_to; bool may_move; };
+
+/* The area grows where it is. */
+static bool grow_in_place(struct vm *v, struct area *a, const struct remap *r, struct dead *dead)
+{
+	uaddr_t end = r->old + r->old_len, new_end = r->old + r->new_len;
+	struct area *next;
+
+	if (r->fixed_to || a->end != end || new_end > USER_TOP - PAGE_SIZE || !is_free(v, end, new_end))
+		return false;
+	a->end = new_end;
+	v->mapped += new_end - end;
+	next = RB_NEXT(areas, &v->areas, a);
+	if (next)
+		merge_down(v, next, dead);
+	return true;
+}
+
+/* Pages of [old, old_len) go to a new area; the old one is split off already. */
+static long move_area(struct vm *v, struct area *a, const struct remap *r, struct dead *dead)
+{
+	u64 len = min(r->old_len, r->new_len);
+	struct area *to;
+	long err;
+
+	if (area_claim(v))
+		return -ENOMEM;
+	to = area_copy(a);
+	err = to ? choose(v, to, r->new_len, r->fixed_to, r->fixed_to ? MAP_AT : 0) : -ENOMEM;
+	if (!err && r->fixed_to)
+		err = unmap_locked(v, to->start, to->end, dead);
+	if (!err)
+		err = pages_prepare(v, r->old, to->start, len);
+	if (err) {
+		area_unclaim(v);
+		if (to)
+			bury(dead, to);
+		return err;
+	}
+	err = to->start;
+	pages_move(v, r->old, to->start, len);
+	unmap_area(v, a, dead);
+	publish(v, to, dead);
+	return err;
+}
+
+static long remap_locked(struct vm *v, const struct remap *r, struct dead *dead)
+{
+	uaddr_t end = r->old + r->old_len;
+	struct area *a = find(v, r->old);
+	long err;
+
+	if (!a || a->start > r->old || end > a->end)
+		return -EFAULT;
+	if (r->new_len <= r->old_len && !r->fixed_to) {
+		err = r->new_len < r->old_len ? unmap_locked(v, r->old + r->new_len, end, dead) : 0;
+		return err ? err : (long)r->old;
+	}
+	if (r->new_len > r->old_len && over_limit(v, r->new_len - r->old_len))
+		return -ENOMEM;
+	if (grow_in_place(v, a, r, dead))
+		return r->old;
+	if (!r->may_move)
+		return -ENOMEM;
+	err = split_range(v, r->old, end);
+	return err ? err : move_area(v, find(v, r->old), r, dead);
+}
+
+static bool overlap(const struct remap *r)
+{
+	return r->fixed_to < r->old + r->old_len && r->old < r->fixed_to + r->new_len;
+}
+
+long vm_remap(struct vm *v, uaddr_t old, u64 old_len, u64 new_len, bool may_move, uaddr_t fixed_to)
+{
+	struct remap r = { old, old_len, new_len, fixed_to, may_move };
+	struct dead dead = { NULL };
+	long err;
+
+	if (check_range(old, &r.old_len) || !r.old_len || !r.new_len)
+		return -EINVAL;
+	if (r.new_len > USER_TOP)
+		return -ENOMEM;
+	if (check_range(fixed_to, &r.new_len) || (fixed_to && overlap(&r)))
+		return -EINVAL;
+	spin_lock(&v->lock);
+	err = remap_locked(v, &r, &dead);
+	spin_unlock(&v->lock);
+	free_dead(&dead);
+	return err;
+}
+
+/* --- spaces --------------------------------------------------------------------------------------------------------------------- */
+
+struct vm *vm_create(struct charge *c)
+{
+	struct vm *v = slab_alloc(&vm_slab);
+
+	if (!v)
+		return NULL;
+	memset(v, 0, sizeof(*v));
+	v->refs = 1;
+	v->charge = c;
+	v->mmap_top = USER_TOP - PAGE_SIZE;
+	if (!charge_try(c, 1))
+		goto out;
+	if (arch_mmu_init(&v->mmu)) {
+		charge_back(c, 1);
+		goto out;
+	}
+	v->charged_tables = 1;
+	return v;
+	out:
+	slab_free(&vm_slab, v);
+	return NULL;
+}
+
+void vm_activate(struct vm *v)
+{
+	struct cpu *c = this_cpu();
+
+	if (!v || c->mmu == v)
+		return;
+	c->mmu = v;
+	arch_mmu_activate(&v->mmu);
+}
+
+static void unload(struct vm *v)
+{
+	struct cpu *c = this_cpu();
+
+	if (c->mmu != v)
+		return;
+	c->mmu = NULL;
+	arch_mmu_activate(NULL);
+}
+
+/* In order and without taking areas out one by one: RB_NEXT() does not look at what bury() changes,
+ * the left pointers of areas it has passed. */
+static void areas_free(struct vm *v)
+{
+	struct dead dead = { NULL };
+	struct area *next;
+
+	for (struct area *a = RB_MIN(areas, &v->areas); a; a = next) {
+		next = RB_NEXT(areas, &v->areas, a);
+		pages_drop(v, a->start, a->end);
+		bury(&dead, a);
+	}
+	free_dead(&dead);
+}
+
+void vm_put(struct vm *v)
+{
+	if (!v || atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	unload(v);
+	areas_free(v);
+	check(!v->resident);
+	arch_mmu_destroy(&v->mmu);
+	charge_back(v->charge, v->charged_tables +
+		    (v->area_count + AREAS_PER_FRAME - 1) / AREAS_PER_FRAME);
+	slab_free(&vm_slab, v);
+}
+
+static void copy_facts(struct vm *to, const struct vm *from)
+{
+	to->brk_start = from->brk_start;
+	to->brk = from->brk;
+	to->mmap_top = from->mmap_top;
+	to->stack_top = from->stack_top;
+	to->stack_limit = from->stack_limit;
+	to->vdso = from->vdso;
+	to->arg_start = from->arg_start;
+	to->arg_end = from->arg_end;
+	to->env_start = from->env_start;
+	to->env_end = from->env_end;
+	to->limit = from->limit;
+}
+
+static long fork_area(struct vm *to, struct vm *from, const struct area *a, bool *changed)
+{
+	struct area *b;
+
+	if (area_claim(to))
+		return -ENOMEM;
+	b = area_copy(a);
+	if (!b) {
+		area_unclaim(to);
+		return -ENOMEM;
+	}
+	b->flags &= ~VM_LOCKED;
+	to->mapped += b->end - b->start;
+	RB_INSERT(areas, &to->areas, b);
+	return pages_fork(to, from, a, changed);
+}
+
+struct vm *vm_fork(struct vm *from)
+{
+	struct vm *to = vm_create(from->charge);
+	bool changed = false;
+	long err = 0;
+
+	if (!to)
+		return NULL;
+	spin_lock(&from->lock);
+	copy_facts(to, from);
+	for (struct area *a = RB_MIN(areas, &from->areas); a && !err; a = RB_NEXT(areas, &from->areas, a))
+		if (!(a->flags & VM_DONTFORK))
+			err = fork_area(to, from, a, &changed);
+	if (changed)
+		pages_flush(from, 0, USER_TOP);
+	spin_unlock(&from->lock);
+	if (!err)
+		return to;
+	vm_put(to);
+	return NULL;
+}

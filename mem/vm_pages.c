@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vm_pages.c: what is behind the areas: page table entries, faults, copying on write.  vm_fault()
+ * takes v->lock; the functions of vm_private.h are called with it.  Set and page locks are
+ * taken inside.
+ *
+ * Translations are forgotten when an entry that was present changes.  Not when an entry becomes
+ * present: a machine that remembers "nothing there" (RISC-V allows it) faults once more, finds the
+ * entry present, and forgets then.
+ */
+#include <string.h>
+#include "core/log.h"
+#include "mem/vm_private.h"
+
+enum { AROUND = 16, FLUSH_SINGLY = 16 };
+
+/* --- entries ------------------------------------------------------------------------------------- */
+
+static inline bool is_loaded(const struct vm *v) { return this_cpu()->mmu == v; }
+
+void pages_flush(struct vm *v, uaddr_t start, uaddr_t end)
+{
+	if (!is_loaded(v))
+		return;
+	if (end - start > FLUSH_SINGLY << PAGE_SHIFT) {
+		arch_tlb_all();
+		return;
+	}
+	for (; start < end; start += PAGE_SIZE)
+		arch_tlb_page(start);
+}
+
+static inline pte_t entry_make(const struct area *a, paddr_t pa, bool cow)
+{
+	u32 f = a->flags;
+	pte_t e;
+
+	if (unlikely(!(f & VM_RIGHTS)))
+		e = pte_hide(pte_make(pa, true, false, false));
+	else
+		e = pte_make(pa, f & VM_READ, (f & VM_WRITE) && !cow, f & VM_EXEC);
+	return cow ? pte_mark_cow(e) : e;
+}
+
+static inline struct page *entry_page(pte_t e) { return phys_page(pte_phys(e)); }
+
+/* The entries of [at, *stop), the part of [at, end) that one table maps; NULL: nothing is there. */
+static inline pte_t *entries(struct vm *v, uaddr_t at, uaddr_t end, uaddr_t *stop)
+{
+	*stop = min(align_down(at, PT_SPAN) + PT_SPAN, end);
+	return arch_pte(&v->mmu, at, false);
+}
+
+static __attribute__((noinline)) pte_t *make_tables(struct vm *v, uaddr_t addr)
+{
+	enum { MOST = 3 };			/* a walk makes fewer */
+	u64 before = arch_mmu_tables(&v->mmu), made;
+	pte_t *e;
+
+	if (!charge_try(v->charge, MOST))
+		return NULL;
+	e = arch_pte(&v->mmu, addr, true);
+	made = area_pages(arch_mmu_tables(&v->mmu) - before);
+	charge_back(v->charge, MOST - made);
+	v->charged_tables += made;
+	return e;
+}
+
+pte_t *pages_entry(struct vm *v, uaddr_t addr)
+{
+	pte_t *e = arch_pte(&v->mmu, addr, false);
+
+	return likely(e) ? e : make_tables(v, addr);
+}
+
+static inline void count_resident(struct vm *v, u64 n)
+{
+	v->resident += n;
+	if (v->resident > v->peak_resident)
+		v->peak_resident = v->resident;
+}
+
+/* --- ranges ---------------------------------------------------------------------------------------- */
+
+void pages_drop(struct vm *v, uaddr_t start, uaddr_t end)
+{
+	struct page *zero = zero_page;
+	u64 gone = 0, zeros = 0, back = 0;
+	uaddr_t at = start, stop;
+
+	for (; at < end; at = stop) {
+		pte_t *e = entries(v, at, end, &stop);
+
+		if (!e)
+			continue;
+		for (pte_t *last = e + area_pages(stop - at); e < last; e++) {
+			pte_t old = *e;
+
+			if (!old)
+				continue;
+			*e = 0;
+			gone++;
+			zeros += entry_page(old) == zero;
+			page_put_for(entry_page(old), v->charge, &back);
+		}
+	}
+	v->resident -= gone - zeros;
+	charge_back(v->charge, back);
+	if (gone)
+		pages_flush(v, start, end);
+}
+
+void pages_protect(struct vm *v, const struct area *a, uaddr_t start, uaddr_t end)
+{
+	bool changed = false;
+	uaddr_t at = start, stop;
+
+	for (; at < end; at = stop) {
+		pte_t *e = entries(v, at, end, &stop);
+
+		if (!e)
+			continue;
+		for (pte_t *last = e + area_pages(stop - at); e < last; e++)
+			if (*e) {
+				*e = entry_make(a, pte_phys(*e), pte_cow(*e));
+				changed = true;
+			}
+	}
+	if (!changed)
+		return;
+	pages_flush(v, start, end);
+	if (a->flags & VM_EXEC)
+		arch_fence_instructions();
+}
+
+/* Both spaces share the frames of one table; private ones are copied when written to.  Result:
+ * frames other than the zero page. */
+static u64 fork_entries(pte_t *d, pte_t *s, const pte_t *last, bool private)
+{
+	struct page *zero = zero_page;
+	u64 n = 0;
+
+	for (; s < last; s++, d++) {
+		pte_t e = *s;
+
+		if (!e)
+			continue;
+		if (private)
+			*s = e = pte_mark_cow(e);
+		*d = e;
+		n += entry_page(e) != zero;
+		page_get(entry_page(e));
+	}
+	return n;
+}
+
+long pages_fork(struct vm *to, struct vm *from, const struct area *a, bool *changed)
+{
+	bool private = !(a->flags & VM_SHARED);
+	uaddr_t at = a->start, stop;
+
+	for (; at < a->end; at = stop) {
+		pte_t *s = entries(from, at, a->end, &stop), *d, *last;
+
+		if (!s)
+			continue;
+		for (last = s + area_pages(stop - at); s < last && !*s; s++)
+			at += PAGE_SIZE;
+		if (s == last)
+			continue;
+		d = pages_entry(to, at);
+		if (!d)
+			return -ENOMEM;
+		*changed |= private;
+		count_resident(to, fork_entries(d, s, last, private));
+	}
+	return 0;
+}
+
+long pages_prepare(struct vm *v, uaddr_t from, uaddr_t to, u64 len)
+{
+	uaddr_t end = from + len, stop;
+
+	for (uaddr_t at = from; at < end; at = stop) {
+		pte_t *e = entries(v, at, end, &stop);
+
+		for (; e && at < stop; e++, at += PAGE_SIZE)
+			if (*e && !pages_entry(v, to + (at - from)))
+				return -ENOMEM;
+	}
+	return 0;
+}
+
+void pages_move(struct vm *v, uaddr_t from, uaddr_t to, u64 len)
+{
+	uaddr_t end = from + len, stop;
+
+	for (uaddr_t at = from; at < end; at = stop) {
+		pte_t *e = entries(v, at, end, &stop);
+
+		for (; e && at < stop; e++, at += PAGE_SIZE)
+			if (*e) {
+				*arch_pte(&v->mmu, to + (at - from), false) = *e;
+				*e = 0;
+			}
+	}
+	pages_flush(v, from, end);
+}
+
+/* --- faults ------------------------------------------------------------------------------------------- */
+
+struct fault {
+	struct vm		*v;
+	const struct area	*a;
+	uaddr_t			addr;		/* of the page */
+	pte_t			*e;		/* its entry */
+	bool			write;
+};
+
+/* Map @p, whose reference the entry takes. */
+static inline void install(const struct fault *f, struct page *p, bool cow)
+{
+	*f->e = entry_make(f->a, page_phys(p), cow);
+	if (f->a->flags & VM_EXEC)
+		arch_fence_instructions();
+}
+
+static inline long fault_zeros(const struct fault *f)
+{
+	struct page *p;
+
+	if (!f->write) {
+		page_get(zero_page);
+		install(f, zero_page, true);
+		return 0;
+	}
+	p = page_alloc_for(f->v->charge, true);
+	if (unlikely(!p))
+		return -ENOMEM;
+	install(f, p, false);
+	count_resident(f->v, 1);
+	return 0;
+}
+
+/* A frame of our own with what is in @from. */
+static inline struct page *page_duplicate(struct vm *v, struct page *from)
+{
+	struct page *p = page_alloc_for(v->charge, from == zero_page);
+
+	if (likely(p) && from != zero_page)
+		page_copy(page_virt(p), page_virt(from));
+	return p;
+}
+
+static long copy_on_write(const struct fault *f)
+{
+	struct page *old = entry_page(*f->e), *p;
+
+	if (page_refs(old) == 1) {		/* all others have copied or gone */
+		install(f, old, false);
+		arch_tlb_page(f->addr);
+		return 0;
+	}
+	p = page_duplicate(f->v, old);
+	if (unlikely(!p))
+		return -ENOMEM;
+	if (old == zero_page)
+		count_resident(f->v, 1);
+	install(f, p, false);
+	arch_tlb_page(f->addr);
+	page_put(old);
+	return 0;
+}
+
+/* The page is there, but not for this; or was installed since by another thread. */
+static inline long fault_present(const struct fault *f)
+{
+	if (f->write && pte_cow(*f->e))
+		return copy_on_write(f);
+	install(f, entry_page(*f->e), pte_cow(*f->e));
+	arch_tlb_page(f->addr);
+	return 0;
+}
+
+static inline u64 area_index(const struct area *a, uaddr_t addr)
+{
+	return a->offset + area_pages(addr - a->start);
+}
+
+/* Map the pages the set has around the fault, as far as one aligned window, the area and the object
+ * go: true if the page itself was among them. */
+static bool fault_around(const struct fault *f)
+{
+	const struct area *a = f->a;
+	u64 window = AROUND << PAGE_SHIFT;
+	uaddr_t start = max(align_down(f->addr, window), a->start);
+	uaddr_t end = min(align_down(f->addr, window) + window, a->end);
+	u64 first = area_index(a, start), n = min(area_pages(end - start), a->set->size_pages - first);
+	pte_t *e = f->e - area_pages(f->addr - start);
+	bool cow = !(a->flags & VM_SHARED);
+	struct page *found[AROUND];
+	u64 mapped = 0;
+
+	if (!pageset_get_range(a->set, first, n, found))
+		return false;
+	for (u32 i = 0; i < n; i++) {
+		if (!found[i])
+			continue;
+		if (e[i]) {
+			page_put(found[i]);
+			continue;
+		}
+		e[i] = entry_make(a, page_phys(found[i]), cow);
+		mapped++;
+	}
+	count_resident(f->v, mapped);
+	if (a->flags & VM_EXEC)
+		arch_fence_instructions();
+	return *f->e;
+}
+
+static long fault_shared(const struct fault *f, u64 index)
+{
+	struct page *p = pageset_get(f->a->set, index, true);
+
+	if (!p)
+		return -ENOMEM;
+	install(f, p, false);
+	count_resident(f->v, 1);
+	return 0;
+}
+
+/* First write to a private page of a file: straight to a copy. */
+static long fault_private_write(const struct fault *f, u64 index)
+{
+	struct page *from = pageset_get(f->a->set, index, false), *p;
+
+	if (!from)
+		return fault_zeros(f);
+	p = page_duplicate(f->v, from);
+	page_put(from);
+	if (!p)
+		return -ENOMEM;
+	install(f, p, false);
+	count_resident(f->v, 1);
+	return 0;
+}
+
+static long fault_set(const struct fault *f)
+{
+	u64 index = area_index(f->a, f->addr);
+
+	if (index >= f->a->set->size_pages)
+		return -EIO;
+	if (!f->write && fault_around(f))
+		return 0;
+	if (f->a->flags & VM_SHARED)
+		return fault_shared(f, index);
+	return f->write ? fault_private_write(f, index) : fault_zeros(f);
+}
+
+/* On every machine what may be written may be read. */
+static const u8 wanted[] = {
+	[ACCESS_READ] = VM_READ | VM_WRITE, [ACCESS_WRITE] = VM_WRITE, [ACCESS_EXEC] = VM_EXEC,
+};
+
+async long vm_fault(struct vm *v, uaddr_t addr, u32 access)
+{
+	struct fault f = { .v = v, .addr = align_down(addr, PAGE_SIZE), .write = access == ACCESS_WRITE };
+
+	guard(&v->lock);
+	atomic_store_explicit(&v->faults, v->faults + 1, memory_order_relaxed);
+	f.a = area_at(v, f.addr);
+	if (unlikely(!f.a))
+		return -EFAULT;
+	if (unlikely(!(f.a->flags & wanted[access])))
+		return -EACCES;
+	f.e = pages_entry(v, f.addr);
+	if (unlikely(!f.e))
+		return -ENOMEM;
+	if (*f.e)
+		return fault_present(&f);
+	return f.a->set ? fault_set(&f) : fault_zeros(&f);
+}
