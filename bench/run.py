@@ -95,21 +95,22 @@ def on_weir(lines):
         while left:
             shutil.rmtree(tmp + '/results', ignore_errors=True)
             with open(tmp + '/jobs', 'w') as f:
-                f.writelines(f'/bench {name}\n' for name in left)
+                f.writelines(f'@name={name} @expect=any /bench {name}\n' for name in left)
             r = weir('batch', '--icount', '-m', '512M', '--timeout', '20', '--root', root,
                      '--kernel', OUT + '/weir.elf', '--results', tmp + '/results', tmp + '/jobs')
             with open(BUILD + '/bench/weir.log', 'w') as f:
                 f.write(r.stdout)
-            done = 0
-            for path in sorted(glob.glob(tmp + '/results/*/stdout')):
-                found.update(parse(open(path, errors='replace').read()))
-            while done < len(left) and (left[done] in found or
-                                        os.path.exists(f'{tmp}/results/{done}/status')):
-                found.setdefault(left[done], 'no figure')
-                done += 1
-            if done < len(left):
-                found[left[done]] = 'no result'
-            left = left[done + 1:]
+            for name in left:
+                where = f'{tmp}/results/{name}'
+                if os.path.exists(where + '/status'):
+                    words = open(where + '/status').read().split('\n')[1]
+                    if not words.startswith(('guest kernel panicked', 'lost', 'not run', 'cancelled')):
+                        found[name] = words
+                        found.update(parse(open(where + '/stdout', errors='replace').read()))
+            missing = [name for name in left if name not in found]
+            if missing:
+                found[missing[0]] = 'the kernel died of it'
+            left = missing[1:]
     return found
 
 

@@ -32,12 +32,15 @@ lint-bugs: $(GEN)/done
 -include $(LINT_O:=.d)
 
 oracle: all
-	$Q BUILD=$(BUILD) DEPS=$(DEPS) test/oracle/oracle.py $(CASES)
+	$Q BUILD=$(BUILD) DEPS=$(DEPS) OUT=$(OUT) test/oracle/oracle.py $(CASES)
 
+# The job files of test/guest and the demonstration, under both kernels.
 test-guest: all
-	$Q test/guest/run $(MODE)
+	$Q $(MAKE) MODE=debug kernel
+	$Q $(MAKE) MODE=release kernel
+	$Q BUILD=$(BUILD) ARCH=$(ARCH) test/guest/guest.py $(JOBS)
 
 test:
-	$Q BUILD=$(BUILD) test/run
+	$Q MAKE='$(MAKE)' BUILD=$(BUILD) test/run $(STEPS)
 
 .PHONY: lint-clang lint-gates lint-co lint-bugs test-guest

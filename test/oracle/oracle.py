@@ -26,6 +26,7 @@ import linux
 import rootfs
 
 BUILD = os.path.join(TOP, os.environ.get('BUILD', 'build'))
+OUT = os.path.join(TOP, os.environ.get('OUT', 'build/riscv64-release'))
 DEPS = os.environ.get('DEPS', BUILD + '/deps')
 KERNEL, BUSYBOX = DEPS + '/linux/Image', DEPS + '/busybox'
 LIMIT = 30                              # seconds a case may take
@@ -93,29 +94,29 @@ def weir_answers(root, cases):
     while left:
         with tempfile.TemporaryDirectory() as tmp:
             with open(tmp + '/jobs', 'w') as f:
-                for c in left:
-                    f.write(f'sh /case {c}\n')
+                f.writelines(f'@name={c} @expect=any sh /case {c}\n' for c in left)
             cmd = [TOP + '/weir', 'batch', '--root', root, '-e', 'PATH=/bin', '--timeout', str(LIMIT),
-                   '-m', '256M', '--results', tmp + '/results', tmp + '/jobs', *WEIR_ARGS]
+                   '-m', '512M', '--kernel', OUT + '/weir.elf', '--results', tmp + '/results', *WEIR_ARGS, tmp + '/jobs']
             r = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
             with open(BUILD + '/oracle/weir.log', 'ab') as f:
                 f.write(r.stdout)
-            got = {c: a for i, c in enumerate(left) if (a := result(tmp + '/results', i))}
-        answers.update(got)
-        missing = [c for c in left if c not in got]
+            answers.update((c, a) for c in left if (a := result(f'{tmp}/results/{c}')))
+        missing = [c for c in left if c not in answers]
         if missing:
-            answers[missing[0]] = (b'', b'no result: ' + r.stdout[-1000:], -1)
+            answers[missing[0]] = b'', b'no result: ' + r.stdout[-1500:], -1
         left = missing[1:]
     return answers
 
 
-def result(where, job):
-    """What --results left for one job, or None."""
-    for d in glob.glob(f'{where}/{job}') + glob.glob(f'{where}/{job}-*') + glob.glob(f'{where}/*{job:04d}*'):
-        if os.path.exists(d + '/status'):
-            read = lambda n: open(f'{d}/{n}', 'rb').read()
-            return read('stdout'), read('stderr'), int(read('status').split()[0])
-    return None
+def result(where):
+    """What --results left of a job that has run; None if the kernel ended first."""
+    if not os.path.exists(where + '/status'):
+        return None
+    status, words = open(where + '/status').read().split('\n', 1)
+    if words.startswith(('guest kernel panicked', 'lost', 'not run', 'cancelled')):
+        return None
+    read = lambda n: open(f'{where}/{n}', 'rb').read()
+    return read('stdout'), read('stderr'), int(status)
 
 
 def difference(want, got):

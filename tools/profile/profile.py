@@ -9,7 +9,6 @@ its instructions are listed one by one.
 import bisect
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,14 +22,13 @@ KERNEL = 1 << 63
 def run(line, n, tmp):
     """Address -> count of one run."""
     counts = f'{tmp}/counts'
-    qemu = shutil.which('qemu-system-riscv64')
-    with open(tmp + '/qemu-system-riscv64', 'w') as f:
-        f.write(f'#!/bin/sh\nexec {qemu} "$@" -plugin file={BUILD}/profile/insn.so,out={counts}\n')
-    os.chmod(tmp + '/qemu-system-riscv64', 0o755)
-    env = dict(os.environ, PATH=tmp + ':' + os.environ['PATH'])
-    r = subprocess.run([TOP + '/weir', 'run', '--icount', '-m', '256M', '--kernel', OUT + '/weir.elf', '--',
-                        BUILD + '/bench/bench', '--count', str(n), line],
-                       env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
+    qemu = tmp + '/qemu'
+    with open(qemu, 'w') as f:
+        f.write(f'#!/bin/sh\nexec qemu-system-riscv64 "$@" -plugin file={BUILD}/profile/insn.so,out={counts}\n')
+    os.chmod(qemu, 0o755)
+    r = subprocess.run([TOP + '/weir', 'run', '--icount', '-m', '256M', '--kernel', OUT + '/weir.elf', '--qemu', qemu,
+                        '--', BUILD + '/bench/bench', '--count', str(n), line],
+                       stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
     if r.returncode or ' - ' in r.stdout:
         sys.exit(f'profile: {line} failed: {r.stdout}{r.stderr}')
     with open(counts) as f:

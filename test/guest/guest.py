@@ -1,0 +1,79 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: MIT
+"""guest.py [JOBFILE...]: job files run by ./weir batch, under the release and the checked kernel.
+
+Each job must end as it expects, and leave the kernel as it found it: no page frame and no byte of
+the heap is missing afterwards.  Prints TAP.
+"""
+import glob
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, TOP + '/tools')
+import rootfs
+
+BUILD = os.path.join(TOP, os.environ.get('BUILD', 'build'))
+ARCH = os.environ.get('ARCH', 'riscv64')
+
+
+def make_root(root):
+    """busybox, our guest programs, and files that are no good to execute."""
+    rootfs.main(BUILD + '/deps/busybox', root)
+    for path in glob.glob(BUILD + '/user/*'):
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            shutil.copy(path, root + '/bin')
+    image = open(BUILD + '/deps/busybox', 'rb').read()
+    os.mkdir(root + '/bad')
+    for name, data in {'empty': b'', 'text': b'not a program\n', 'header': image[:40], 'truncated': image[:70000],
+                       'foreign': image[:18] + b'\x3e\0' + image[20:4096], 'no-interpreter': b'#!/nosuch\n'}.items():
+        with open(f'{root}/bad/{name}', 'wb') as f:
+            f.write(data)
+        os.chmod(f'{root}/bad/{name}', 0o755)
+    shutil.copy(root + '/bad/text', root + '/bad/not-executable')
+    os.chmod(root + '/bad/not-executable', 0o644)
+
+
+def run(mode, jobs, root, tmp):
+    """Print one line a job; return the number that failed."""
+    name = f'{os.path.basename(jobs).removesuffix(".jobs")}, {mode}'
+    report = f'{tmp}/report'
+    cmd = [TOP + '/weir', 'batch', '--root', root, '-e', 'PATH=/bin', '-m', '128M', '--timeout', '30', '--kernel',
+           f'{BUILD}/{ARCH}-{mode}/weir.elf', '--report', 'json=' + report, jobs]
+    try:
+        r = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
+    except subprocess.TimeoutExpired:
+        print(f'not ok {name}: weir hangs')
+        return 1
+    failed = 0
+    rows = [json.loads(row) for row in open(report)] if os.path.exists(report) else []
+    ends = [row for row in rows if 'outcome' in row]
+    for row in ends:
+        leaks = {k: row[k] for k in ('leaked_frames', 'leaked_heap') if row.get(k)}
+        good = row.get('ok', row.get('passed', row.get('success'))) and not leaks
+        failed += not good
+        print('ok' if good else 'not ok', f'{name}:', row.get('name', row.get('job')))
+        if not good:
+            print('  #', json.dumps(row))
+    if not ends or r.returncode and not failed:
+        print(f'not ok {name}: weir ended with status {r.returncode}')
+        failed += 1
+    if failed:
+        print('\n'.join('  # ' + row for row in r.stdout.decode(errors='replace').splitlines()[-40:]))
+    return failed
+
+
+def main(files):
+    files = files or sorted(glob.glob(HERE + '/*.jobs')) + sorted(glob.glob(TOP + '/demo/*.jobs'))
+    with tempfile.TemporaryDirectory() as tmp:
+        make_root(tmp + '/root')
+        return sum(run(mode, jobs, tmp + '/root', tmp) for mode in ('release', 'debug') for jobs in files) > 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
