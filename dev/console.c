@@ -13,9 +13,11 @@
 
 static size_t io_receive(const u8 *data, size_t n);
 static size_t ctl_receive(const u8 *data, size_t n);
+static void io_gone(void);
 
 struct port port_io = {
-	.name = "weir.io", .out_order = 4, .receive = io_receive, .room = WAITQ_INIT(port_io.room),
+	.name = "weir.io", .out_order = 4, .receive = io_receive, .gone = io_gone,
+	.room = WAITQ_INIT(port_io.room),
 };
 struct port port_ctl = {
 	.name = "weir.ctl", .out_order = 2, .receive = ctl_receive, .room = WAITQ_INIT(port_ctl.room),
@@ -193,6 +195,17 @@ static void input_eof(struct input *in)
 	wake_all(&in->readers);
 }
 
+/* Without a host there is no more input. */
+static void io_gone(void)
+{
+	guard(&input.lock);
+	if (!input.attached)
+		return;
+	input_eof(input.attached);
+	if (input.attached->received)
+		input.attached->received(input.attached);
+}
+
 /* frame_sink: a frame's bytes to the job that reads; for jobs that have not come yet, hold on. */
 static size_t input_frame(const struct frame_head *h, const u8 *data, size_t n)
 {
@@ -235,6 +248,8 @@ void console_attach_input(struct input *in)
 	if (in)
 		input.next = max(input.next, in->job + 1ull);
 	input.held = 0;
+	if (in && !port_io.bound)
+		input_eof(in);
 	port_wake();
 }
 

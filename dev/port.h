@@ -21,6 +21,7 @@ struct port {
 	const char		*name;		/* given by the host */
 	u32			out_order;	/* pages of the ring, as a power of two */
 	size_t			(*receive)(const u8 *data, size_t n);	/* how many it took */
+	void			(*gone)(void);	/* the device has given up; may be NULL */
 	spinlock_t		lock;		/* guards all but what receiving needs */
 	bool			bound;		/* the device has such a port */
 	struct outring		out;

@@ -37,17 +37,26 @@ static u32 out_queue(u32 line) { return in_queue(line) + 1; }
 
 /* --- sending --------------------------------------------------------------------------------------- */
 
-/* The port does not work any more: what is written to it is lost, and nobody waits. */
-static void port_unbind(struct port *p)
+static bool port_close(struct port *p)
 {
 	guard(&p->lock);
 	if (!p->bound)
-		return;
+		return false;
 	p->bound = false;
 	p->out.tail = p->out.head;
 	p->out.sending = 0;
 	wake_all(&p->room);
+	return true;
+}
+
+/* The port does not work any more: what is written to it is lost, and nobody waits. */
+static void port_unbind(struct port *p)
+{
+	if (!port_close(p))
+		return;
 	log_error("port %s is gone", p->name);
+	if (p->gone)
+		p->gone();
 }
 
 /* Has the device taken what was sent?  No locks: also for panics. */
