@@ -449,15 +449,17 @@ static bool may_write(struct vm *v, uaddr_t start, uaddr_t end)
 	return true;
 }
 
-static void set_rights(struct vm *v, uaddr_t start, uaddr_t end, u32 rights, struct dead *dead)
+/* Replace the flags of @mask by @flags; the range is mapped and split off. */
+static void change(struct vm *v, uaddr_t start, uaddr_t end, u32 mask, u32 flags, struct dead *dead)
 {
 	struct area *a;
 
 	for (uaddr_t at = start; at < end; at = a->end) {
 		a = find(v, at);
-		if ((a->flags & VM_RIGHTS) != rights) {
-			a->flags = (a->flags & ~VM_RIGHTS) | rights;
-			pages_protect(v, a, a->start, a->end);
+		if ((a->flags & mask) != flags) {
+			a->flags = (a->flags & ~mask) | flags;
+			if (mask & VM_RIGHTS)
+				pages_protect(v, a, a->start, a->end);
 		}
 		a = merge_down(v, a, dead);
 	}
@@ -466,21 +468,21 @@ static void set_rights(struct vm *v, uaddr_t start, uaddr_t end, u32 rights, str
 		merge_down(v, a, dead);
 }
 
-static long protect_locked(struct vm *v, uaddr_t start, uaddr_t end, u32 rights, struct dead *dead)
+static long change_locked(struct vm *v, uaddr_t start, uaddr_t end, u32 mask, u32 flags, struct dead *dead)
 {
 	long err;
 
 	if (!range_mapped(v, start, end))
 		return -ENOMEM;
-	if ((rights & VM_WRITE) && !may_write(v, start, end))
+	if ((mask & flags & VM_WRITE) && !may_write(v, start, end))
 		return -EACCES;
 	err = split_range(v, start, end);
 	if (!err)
-		set_rights(v, start, end, rights, dead);
+		change(v, start, end, mask, flags, dead);
 	return err;
 }
 
-long vm_protect(struct vm *v, uaddr_t addr, u64 len, u32 rights)
+static long change_range(struct vm *v, uaddr_t addr, u64 len, u32 mask, u32 flags)
 {
 	struct dead dead = { NULL };
 	long err = check_range(addr, &len);
@@ -490,10 +492,20 @@ long vm_protect(struct vm *v, uaddr_t addr, u64 len, u32 rights)
 	if (!len)
 		return 0;
 	spin_lock(&v->lock);
-	err = protect_locked(v, addr, addr + len, rights & VM_RIGHTS, &dead);
+	err = change_locked(v, addr, addr + len, mask, flags, &dead);
 	spin_unlock(&v->lock);
 	free_dead(&dead);
 	return err;
+}
+
+long vm_protect(struct vm *v, uaddr_t addr, u64 len, u32 rights)
+{
+	return change_range(v, addr, len, VM_RIGHTS, rights & VM_RIGHTS);
+}
+
+long vm_mark(struct vm *v, uaddr_t addr, u64 len, u32 flag, bool on)
+{
+	return change_range(v, addr, len, flag, on ? flag : 0);
 }
 
 /* --- break, discard, mincore -------------------------------------------------------------------------------------------- */

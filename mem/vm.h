@@ -77,6 +77,7 @@ long vm_map(struct vm *v, uaddr_t *addr, u64 len, u32 flags, u32 how,
 	    struct pageset *set, u64 offset, const char *name, void *file);
 long vm_unmap(struct vm *v, uaddr_t addr, u64 len);
 long vm_protect(struct vm *v, uaddr_t addr, u64 len, u32 rights);
+long vm_mark(struct vm *v, uaddr_t addr, u64 len, u32 flag, bool on);	/* VM_LOCKED, VM_DONTFORK */
 long vm_brk(struct vm *v, uaddr_t to);		/* returns the new (or unchanged) break */
 long vm_discard(struct vm *v, uaddr_t addr, u64 len);	/* MADV_DONTNEED */
 /* mremap: the new address; @fixed_to 0: anywhere. */
