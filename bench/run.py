@@ -126,7 +126,7 @@ def boot_lines():
                  '--kernel', OUT + '/weir.elf', tmp + '/jobs')
         for row in open(events) if os.path.exists(events) else ():
             e = json.loads(row)
-            if e.get('event') == 'ready':
+            if e['type'] == 'batch':
                 found['boot'] = e['boot_instructions']
                 found['memory_boot'] = e['memory_bytes'] - e['free_bytes']
         small = next((m for m in range(2, 65)

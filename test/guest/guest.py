@@ -52,12 +52,12 @@ def run(mode, jobs, root, tmp):
         return 1
     failed = 0
     rows = [json.loads(row) for row in open(report)] if os.path.exists(report) else []
-    ends = [row for row in rows if 'outcome' in row]
+    ends = [row for row in rows if row['type'] == 'job']
     for row in ends:
         leaks = {k: row[k] for k in ('leaked_frames', 'leaked_heap') if row.get(k)}
-        good = row.get('ok', row.get('passed', row.get('success'))) and not leaks
+        good = row['passed'] and not leaks
         failed += not good
-        print('ok' if good else 'not ok', f'{name}:', row.get('name', row.get('job')))
+        print('ok' if good else 'not ok', f'{name}:', row['name'])
         if not good:
             print('  #', json.dumps(row))
     if not ends or r.returncode and not failed:
