@@ -51,6 +51,7 @@ struct cpu {
 
 enum { CPU_MAX = 16 };
 extern struct cpu cpus[CPU_MAX];
-extern u32 cpu_count;			/* harts running */
+extern _Atomic u32 cpu_count;		/* harts running: cpus[0] ... */
 
+static inline u32 cpu_total(void) { return atomic_load_explicit(&cpu_count, memory_order_acquire); }
 static inline struct cpu *this_cpu(void) { return arch_cpu(); }

@@ -19,7 +19,7 @@ enum { SLOT_BUDGET = 8, STEAL_MAX = 32, SLICE_NS = 4 * NSEC_PER_MSEC };
 _Static_assert(CPU_MAX <= 64 && STEAL_MAX <= RING / 2, "idle_harts is a word; loot fits a ring");
 
 struct cpu cpus[CPU_MAX];
-u32 cpu_count;
+_Atomic u32 cpu_count;
 static _Atomic u64 idle_harts;			/* bit i: hart i sleeps, or is about to */
 
 /* --- queues ---------------------------------------------------------------------------------- */
@@ -47,7 +47,7 @@ static void kick_idle(struct cpu *c)
 
 static inline void kick(struct cpu *c)
 {
-	if (unlikely(cpu_count > 1))
+	if (unlikely(atomic_load_explicit(&cpu_count, memory_order_relaxed) > 1))
 		kick_idle(c);
 }
 
@@ -178,8 +178,10 @@ static struct task *steal(struct cpu *c)
 {
 	struct task *t;
 
-	for (u32 i = 1; i < cpu_count; i++)
-		if ((t = steal_from(&cpus[(c->id + i) % cpu_count], c)))
+	u32 n = cpu_total();
+
+	for (u32 i = 1; i < n; i++)
+		if ((t = steal_from(&cpus[(c->id + i) % n], c)))
 			return t;
 	return NULL;
 }
@@ -198,7 +200,7 @@ static struct task *next_queued(struct cpu *c)
 		if (ring_take(&c->rq, &t, 1))
 			return t;
 	}
-	return cpu_count > 1 ? steal(c) : NULL;
+	return steal(c);
 }
 
 static inline struct task *next_task(struct cpu *c)
@@ -345,7 +347,7 @@ bool exec_step(void)
 /* What this hart could run now without looking into slots and backlogs, which are their owners'. */
 static bool work_in_sight(struct cpu *c)
 {
-	for (u32 i = 0; i < cpu_count; i++)
+	for (u32 i = 0; i < cpu_total(); i++)
 		if (!inbox_empty(&cpus[i]) || !ring_empty(&cpus[i].rq))
 			return true;
 	return false;
@@ -391,7 +393,7 @@ void exec_run(void)
 
 bool exec_idle(void)
 {
-	for (u32 i = 0; i < cpu_count; i++)
+	for (u32 i = 0; i < cpu_total(); i++)
 		if (atomic_load_explicit(&cpus[i].slot, memory_order_relaxed))
 			return false;
 	return !work_in_sight(this_cpu());
@@ -407,7 +409,8 @@ void exec_init(struct cpu *c, u32 id, u32 hart)
 	if (!id)
 		clock_init();
 	skip_time(c);
-	cpu_count = max(cpu_count, id + 1);
+	if (cpu_total() < id + 1)			/* harts start one after the other */
+		atomic_store(&cpu_count, id + 1);
 }
 
 /* --- slices ---------------------------------------------------------------------------------- */

@@ -65,6 +65,8 @@ static inline void mutex_unlock(struct mutex *m) { sem_release(&m->s, 1); }
 
 enum { RW_MAX = 1 << 30 };
 struct rwlock { struct sem s; };
+#define RWLOCK_INIT(l)	{ SEM_INIT((l).s, RW_MAX) }
+static inline void rwlock_init(struct rwlock *l) { sem_init(&l->s, RW_MAX); }
 static inline async long read_lock(struct rwlock *l) { return sem_acquire(&l->s, 1); }
 static inline void read_unlock(struct rwlock *l) { sem_release(&l->s, 1); }
 static inline async long write_lock(struct rwlock *l) { return sem_acquire(&l->s, RW_MAX); }

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * smp_test.c: the same executor on several harts at once, with real interrupts: nothing is lost,
+ * nothing runs twice.  Also runs under ThreadSanitizer.
+ */
+// links: core/exec.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c
+// sanitize: thread
+#include <unistd.h>
+#include "core/test.h"
+
+HEARING
+enum { HARTS = 4, PATIENCE_S = 60 };
+
+void kernel_timer_irq(void) { exec_timer_irq(); }
+void kernel_hart_main(struct cpu *c)
+{
+	exec_init(c, c - cpus, c - cpus);
+	exec_run();
+}
+
+static int start_harts(void **state)
+{
+	for (u32 i = 0; i < HARTS; i++) {
+		assert_int_equal(host_start_hart(&cpus[i]), 0);
+		while (cpu_total() < i + 1)
+			usleep(100);
+	}
+	return 0;
+}
+
+/* The test's thread is no hart: it starts tasks by interrupts. */
+static void irq_wake(void *t) { task_wake(t); }
+static struct tester *start(long (*main)(struct co *, struct task *), void *arg)
+{
+	static u32 next;
+	struct tester *r = tester_create(main, arg);
+
+	host_interrupt(&cpus[next++ % HARTS], irq_wake, &r->t);
+	return r;
+}
+
+static void finish(struct tester **t, u32 n)
+{
+	for (u32 i = 0; i < n; i++) {
+		for (u32 ms = 0; !atomic_load(&t[i]->finished); ms++) {
+			if (ms == PATIENCE_S * 1000)
+				fail_msg("task %u of %u hangs", i, n);
+			usleep(1000);
+		}
+		assert_int_equal(atomic_load(&t[i]->finished), 1);
+	}
+	usleep(1000);				/* wakers that are about to find out */
+	for (u32 i = 0; i < n; i++)
+		reap(t[i]);
+}
+
+/* --- a ring of semaphores --------------------------------------------------------------------------- */
+
+enum { RING_TASKS = 200, LAPS = 200 };
+static struct sem links[RING_TASKS];
+
+static long passes_on(struct co *co, struct task *t)
+{
+	struct { u32 lap; } *f = co_frame(co);
+	const uintptr_t me = (uintptr_t)arg_of(t);
+	long r;
+
+	co_begin(f);
+	for (f->lap = 0; f->lap < LAPS; f->lap++) {
+		await(r = sem_acquire(&links[me], 1));
+		sem_release(&links[(me + 1) % RING_TASKS], 1);
+	}
+	return 0;
+	co_end();
+}
+
+static void test_ring(void **state)
+{
+	struct tester *t[RING_TASKS];
+
+	for (u32 i = 0; i < RING_TASKS; i++)
+		sem_init(&links[i], i % 20 == 0);
+	for (uintptr_t i = 0; i < RING_TASKS; i++)
+		t[i] = start(passes_on, (void *)i);
+	finish(t, RING_TASKS);
+}
+
+/* --- a mutex and what it protects ---------------------------------------------------------------------- */
+
+static struct mutex mutex;
+static struct { u64 a, b; } guarded;
+
+static long adds(struct co *co, struct task *t)
+{
+	struct { u32 i; u64 was; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	for (f->i = 0; f->i < 300; f->i++) {
+		await(r = mutex_lock(&mutex));
+		f->was = guarded.a++;
+		if (f->i % 3 == 0)
+			co_yield();
+		assert(guarded.a == f->was + 1);
+		guarded.b++;
+		mutex_unlock(&mutex);
+	}
+	return 0;
+	co_end();
+}
+
+static void test_mutex(void **state)
+{
+	struct tester *t[40];
+
+	mutex_init(&mutex);
+	for (u32 i = 0; i < 40; i++)
+		t[i] = start(adds, NULL);
+	finish(t, 40);
+	assert_int_equal(guarded.a, 40 * 300);
+	assert_int_equal(guarded.b, 40 * 300);
+}
+
+/* --- a bounded buffer: look, wait, be woken ---------------------------------------------------------------- */
+
+enum { ITEMS = 4000, PRODUCERS = 6, CONSUMERS = 8, ROOM = 4 };
+static struct {
+	spinlock_t	lock;
+	struct waitq	filled, drained;
+	u64		item[ROOM];
+	u32		count, closed;
+	u64		sum_in, sum_out;
+} buffer;
+
+static async long put(u64 v)
+{
+	guard(&buffer.lock);
+	if (buffer.count == ROOM)
+		return wait_on(&buffer.drained);
+	buffer.item[buffer.count++] = v;
+	buffer.sum_in += v;
+	wake_one(&buffer.filled);
+	return 0;
+}
+
+static async long get(u64 *v)
+{
+	guard(&buffer.lock);
+	if (!buffer.count)
+		return buffer.closed == PRODUCERS ? -EPIPE : wait_on(&buffer.filled);
+	*v = buffer.item[--buffer.count];
+	buffer.sum_out += *v;
+	wake_one(&buffer.drained);
+	return 0;
+}
+
+static void close_one(void)
+{
+	guard(&buffer.lock);
+	buffer.closed++;
+	wake_all(&buffer.filled);
+}
+
+static long produces(struct co *co, struct task *t)
+{
+	struct { u64 i; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	for (f->i = 0; f->i < ITEMS; f->i++) {
+		await(r = put(f->i));
+		assert(!r);
+	}
+	close_one();
+	return 0;
+	co_end();
+}
+
+static long consumes(struct co *co, struct task *t)
+{
+	struct { u64 v; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	for (;;) {
+		await(r = get(&f->v));
+		if (r)
+			return 0;
+		tester_of(t)->n++;
+	}
+	co_end();
+}
+
+static void test_buffer(void **state)
+{
+	struct tester *t[PRODUCERS + CONSUMERS];
+
+	waitq_init(&buffer.filled);
+	waitq_init(&buffer.drained);
+	for (u32 i = 0; i < PRODUCERS + CONSUMERS; i++)
+		t[i] = start(i < PRODUCERS ? produces : consumes, NULL);
+	finish(t, PRODUCERS + CONSUMERS);
+	assert_int_equal(buffer.sum_in, (u64)PRODUCERS * ITEMS * (ITEMS - 1) / 2);
+	assert_int_equal(buffer.sum_out, buffer.sum_in);
+}
+
+/* --- interrupts against sleep -------------------------------------------------------------------------------- */
+
+/* A device that answers by an interrupt: no lock between the answer and the sleep. */
+struct request {
+	_Atomic u32	done;
+	_Atomic(struct task *) task;
+};
+static struct request *_Atomic device[64];
+
+static void answer(void *arg)
+{
+	struct request *q = arg;
+	struct task *t = q->task;
+
+	atomic_store(&q->done, 1);			/* q may be gone */
+	task_wake(t);
+}
+
+static async long submit_and_wait(struct co *co, u64 slot)
+{
+	struct { struct request q; } *f = co_frame(co);
+
+	co_begin(f);
+	f->q.done = 0;
+	f->q.task = task_current();
+	atomic_store(&device[slot], &f->q);
+	while (!atomic_load(&f->q.done))
+		co_pause();
+	return 0;
+	co_end();
+}
+
+static long client(struct co *co, struct task *t)
+{
+	struct { u32 i; } *f = co_frame(co);
+	const u64 slot = (u64)arg_of(t);
+	long r;
+
+	co_begin(f);
+	for (f->i = 0; f->i < 200; f->i++)
+		await(r = submit_and_wait(co, slot));
+	return 0;
+	co_end();
+}
+
+/* The test's thread is the device, until all requests are answered. */
+static void serve(u32 clients, u32 requests)
+{
+	for (u32 served = 0; served < requests;) {
+		for (u32 i = 0; i < clients; i++) {
+			struct request *q = atomic_exchange(&device[i], NULL);
+
+			if (!q)
+				continue;
+			host_interrupt(&cpus[served++ % HARTS], answer, q);
+		}
+	}
+}
+
+static void test_interrupts(void **state)
+{
+	struct tester *t[64];
+
+	for (u64 i = 0; i < 64; i++)
+		t[i] = start(client, (void *)i);
+	serve(64, 64 * 200);
+	finish(t, 64);
+	for (u64 i = 0; i < 1; i++)			/* a lone one: harts sleep in between */
+		t[i] = start(client, (void *)i);
+	serve(1, 200);
+	finish(t, 1);
+}
+
+/* --- timers ---------------------------------------------------------------------------------------------------- */
+
+static long naps(struct co *co, struct task *t)
+{
+	struct { u32 i; u64 until; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	for (f->i = 0; f->i < 30; f->i++) {
+		f->until = clock_now() + ((u64)arg_of(t) * 7919 + f->i * 104729) % 700000;
+		await(r = wait_until(f->until));
+		assert(r == -ETIMEDOUT && clock_now() >= f->until);
+	}
+	return 0;
+	co_end();
+}
+
+static void test_naps(void **state)
+{
+	struct tester *t[300];
+
+	for (u64 i = 0; i < 300; i++)
+		t[i] = start(naps, (void *)i);
+	finish(t, 300);
+}
+
+/* Wakeup, deadline and signal race for each wait; whatever wins, nothing is left behind. */
+static struct waitq racing;
+static _Atomic u32 won[3];
+
+static long races(struct co *co, struct task *t)
+{
+	struct { u32 i; struct waiter w; u64 deadline; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	for (f->i = 0; f->i < 300; f->i++) {
+		memset(&f->w, 0, sizeof(f->w));
+		f->deadline = clock_now() + 20000 + f->i * 300;
+		{
+			guard(&racing.lock);
+			wait_add(&racing, &f->w);
+		}
+		await(r = wait_woken(&f->w, f->deadline));
+		assert(!f->w.q);
+		atomic_fetch_add(&won[r == 0 ? 0 : r == -EINTR ? 1 : 2], 1);
+		if (r == -EINTR)
+			task_pending_clear(t, WAIT_SIGNAL);
+	}
+	return 0;
+	co_end();
+}
+
+struct troublemaker { struct tester **victims; u32 n; bool signals; };
+static long troubles(struct co *co, struct task *t)
+{
+	struct { u32 i; u64 until; } *f = co_frame(co);
+	struct troublemaker *const m = arg_of(t);
+	long r;
+
+	co_begin(f);
+	for (f->i = 0; f->i < 500; f->i++) {
+		if (m->signals)
+			task_interrupt(&m->victims[f->i % m->n]->t, WAIT_SIGNAL);
+		else
+			wake_one(&racing);
+		f->until = clock_now() + 30000;
+		await(r = wait_until(f->until));
+	}
+	return 0;
+	co_end();
+}
+
+static void test_races(void **state)
+{
+	enum { VICTIMS = 20 };
+	struct tester *t[VICTIMS + 2];
+	struct troublemaker m[2] = { { t, VICTIMS, false }, { t, VICTIMS, true } };
+
+	waitq_init(&racing);
+	for (u32 i = 0; i < VICTIMS; i++)
+		t[i] = start(races, NULL);
+	for (u32 i = 0; i < 2; i++)
+		t[VICTIMS + i] = start(troubles, &m[i]);
+	finish(t, VICTIMS + 2);
+	assert_int_equal(won[0] + won[1] + won[2], VICTIMS * 300);
+	assert_true(won[0] && won[1] && won[2]);
+	assert_true(waitq_empty(&racing));
+}
+
+/* --- stealing ------------------------------------------------------------------------------------------------------ */
+
+static _Atomic u32 seen_on[HARTS];
+static long crunches(struct co *co, struct task *t)
+{
+	u64 until = clock_now() + 100000;
+
+	while (clock_now() < until)
+		arch_relax();
+	atomic_fetch_add(&seen_on[this_cpu()->id], 1);
+	return 0;
+}
+
+static long spreads(struct co *co, struct task *t)
+{
+	struct tester **all = arg_of(t);
+
+	for (u32 i = 0; i < 100; i++)
+		task_requeue(&all[i]->t);
+	return 0;
+}
+
+static void test_idle_harts_steal(void **state)
+{
+	struct tester *all[101];
+
+	for (u32 i = 0; i < 100; i++)
+		all[i] = tester_create(crunches, NULL);
+	all[100] = start(spreads, all);
+	finish(all, 101);
+	for (u32 i = 0; i < HARTS; i++)
+		assert_true(atomic_load(&seen_on[i]) > 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_ring),
+		cmocka_unit_test(test_mutex),
+		cmocka_unit_test(test_buffer),
+		cmocka_unit_test(test_interrupts),
+		cmocka_unit_test(test_naps),
+		cmocka_unit_test(test_races),
+		cmocka_unit_test(test_idle_harts_steal),
+	};
+	return cmocka_run_group_tests(tests, start_harts, NULL);
+}
