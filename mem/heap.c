@@ -287,6 +287,14 @@ void *heap_zero(size_t n)
 	return p;
 }
 
+char *heap_string(const char *s)
+{
+	size_t n = strlen(s) + 1;
+	char *copy = heap_alloc(n);
+
+	return copy ? memcpy(copy, s, n) : NULL;
+}
+
 void heap_free(void *block)
 {
 	if (!block)
