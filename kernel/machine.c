@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* machine.c: what the machine calls upwards (the end of arch/arch.h). */
+/* machine.c: what the machine calls upwards (the end of arch/arch.h; page tables come from
+ * mem/page.c, system calls go to sys/table.c, interrupts to dev/plic.c). */
 #include "arch/arch.h"
 #include "core/log.h"
 #include "core/task.h"
-#include "mem/page.h"
-
-void *kernel_table_alloc(void)
-{
-	struct page *p = page_alloc_zero();
-
-	return p ? page_virt(p) : NULL;
-}
-
-void kernel_table_free(void *page) { page_put(virt_page(page)); }
 
 void kernel_timer_irq(void) { exec_timer_irq(); }
 
