@@ -19,7 +19,7 @@ static int area_order(const struct area *a, const struct area *b)
 {
 	return a->start < b->start ? -1 : a->start > b->start;
 }
-RB_GENERATE_STATIC(areas, area, node, area_order)
+RB_GENERATE_INTERNAL(areas, area, node, area_order, static __attribute__((unused)))
 
 static struct slab area_slab = SLAB("area", struct area);
 static struct slab vm_slab = SLAB("vm", struct vm);

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* machine_mmu.h (host): page tables and the physical memory of unit tests. */
+/*
+ * machine_mmu.h (host): page tables and the physical memory of unit tests.  Physical addresses are
+ * addresses of the test program itself.  A program's memory is reached through page tables as on a
+ * real machine, and through a TLB that remembers until it is told to forget: what forgets to tell it
+ * sees old pages.
+ */
 #pragma once
 #include "lib/base.h"
 
@@ -7,7 +12,33 @@
 #define PT_SPAN		(512ul << PAGE_SHIFT)
 
 typedef u64 pte_t;
-struct mmu { void *root; };
+enum { PTE_V = 1, PTE_R = 2, PTE_W = 4, PTE_X = 8, PTE_D = 128, PTE_COW = 256 };
 
-static inline void *phys_to_virt(paddr_t pa) { return (void *)pa; }
-static inline paddr_t virt_to_phys(const void *va) { return (paddr_t)va; }
+struct mmu {
+	pte_t	*root;
+	u64	tables;
+};
+
+static inline void *phys_to_virt(paddr_t pa) { return (void *)(uintptr_t)pa; }
+static inline paddr_t virt_to_phys(const void *va) { return (paddr_t)(uintptr_t)va; }
+
+static inline bool pte_present(pte_t e) { return e & PTE_V; }
+static inline paddr_t pte_phys(pte_t e) { return e >> 10 << PAGE_SHIFT; }
+static inline bool pte_writable(pte_t e) { return e & PTE_W; }
+static inline bool pte_cow(pte_t e) { return e & PTE_COW; }
+static inline bool pte_dirty(pte_t e) { return e & PTE_D; }
+static inline bool pte_executable(pte_t e) { return e & PTE_X; }
+static inline pte_t pte_make(paddr_t pa, bool read, bool write, bool exec)
+{
+	return pa >> PAGE_SHIFT << 10 | PTE_V | (read || write ? PTE_R : 0) |
+	       (write ? PTE_W | PTE_D : 0) | (exec ? PTE_X : 0);
+}
+static inline pte_t pte_hide(pte_t e) { return e & ~(u64)PTE_V; }
+static inline pte_t pte_mark_cow(pte_t e) { return (e & ~(u64)(PTE_W | PTE_D)) | PTE_COW; }
+
+/* --- for tests ------------------------------------------------------------------------------------ */
+
+/* Fresh physical memory of @size bytes, handed to mem/page.c; what was there before is gone. */
+void host_memory_init(size_t size);
+/* One access of the active program, without a kernel that would resolve its fault: false. */
+bool host_touch(uaddr_t at, u32 access, u8 *byte);
