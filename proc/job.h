@@ -10,6 +10,8 @@
 #include "proc/process.h"
 #include "sys/table.h"
 
+struct tty;
+
 struct last_error { u32 call; s32 error; char path[64]; char detail[48]; };
 
 struct job {
@@ -28,9 +30,11 @@ struct job {
 	u64			start_ns, deadline;
 	u64			user_ns, kernel_ns, instret;	/* of threads that are gone */
 	_Atomic u64		faults;
+	char			nodename[65], domainname[65];
 	u64			*calls;		/* counts by number: SYSCALLS entries */
 	struct last_error	errors[8];
 	u32			error_count;
+	struct tty		*tty;		/* its terminal, counted; NULL: none */
 	struct waitq		wait;		/* woken when processes reaches 0 or main has ended */
 	const struct job_spec	*spec;		/* what the host asked for (lib/jobspec.h) */
 };

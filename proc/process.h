@@ -90,6 +90,7 @@ struct process {
 	s32			exit_signal;	/* to the parent: SIGCHLD */
 	struct siginfo_k	death;		/* the signal that killed it, with address */
 	uaddr_t			death_pc;
+	const char		*death_cause;	/* one phrase: proc/cause.c */
 	u32			uid, euid, suid, gid, egid, sgid;
 	u32			group_count, groups[16];	/* supplementary */
 	struct rlimit_k		limits[16];
@@ -220,6 +221,10 @@ struct sighand *sighand_create(void);
 struct sighand *sighand_copy(struct sighand *from);
 void sighand_put(struct sighand *h);
 void sighand_exec(struct sighand *h);			/* handlers become default */
+/* Why does @info kill the current thread's process: a phrase for the report. */
+const char *death_cause(struct thread *t, const struct siginfo_k *info);
+extern bool death_verbose;				/* registers and mappings go to the log */
+void death_dump(struct thread *t, const struct siginfo_k *info);
 const char *signal_name(s32 signo);			/* "SIGSEGV" */
 const char *signal_code_name(s32 signo, s32 code);	/* "SEGV_MAPERR" */
 

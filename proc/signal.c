@@ -524,7 +524,10 @@ static long die(struct thread *t, const struct siginfo_k *info)
 			return -EINTR;
 		p->death = *info;
 		p->death_pc = ctx_pc(&t->ctx);
+		p->death_cause = death_cause(t, info);
 	}
+	if (death_verbose)
+		death_dump(t, info);
 	process_exit(p, info->signo);
 	return -EINTR;
 }

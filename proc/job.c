@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * job.c: the account of a batch job: what its processes share and are limited by.  Freed with the
+ * last reference: the batch runner's, or that of a process somebody still looks at.
+ */
+#include <string.h>
+#include "core/time.h"
+#include "fs/streams.h"
+#include "lib/print.h"
+#include "mem/heap.h"
+#include "proc/job.h"
+
+enum { PROCESSES_MAX = 1024, PROCESSES_MIN = 16, FRAMES_A_PROCESS = 64 };
+
+/* A fork bomb is stopped before it has all memory. */
+static u32 process_limit(void)
+{
+	u64 n = page_total_count() / FRAMES_A_PROCESS;
+
+	return max(min(n, (u64)PROCESSES_MAX), (u64)PROCESSES_MIN);
+}
+
+struct job *job_create(u32 number, u64 memory_limit)
+{
+	struct job *j = heap_zero(sizeof(*j));
+
+	if (!j)
+		return NULL;
+	j->calls = heap_zero(SYSCALLS * sizeof(u64));
+	if (!j->calls || charge_open(&j->charge, memory_limit)) {
+		heap_free(j->calls);
+		heap_free(j);
+		return NULL;
+	}
+	atomic_init(&j->refs, 1);
+	j->number = number;
+	j->process_limit = process_limit();
+	j->start_ns = clock_now();
+	waitq_init(&j->wait);
+	snprint(j->nodename, sizeof(j->nodename), "weir");
+	snprint(j->domainname, sizeof(j->domainname), "(none)");
+	return j;
+}
+
+void job_put(struct job *j)
+{
+	if (!j || atomic_fetch_sub(&j->refs, 1) != 1)
+		return;
+	tty_put(j->tty);
+	charge_close(&j->charge);
+	heap_free(j->calls);
+	heap_free(j);
+}
+
+static void kill_one(struct process *p, void *job)
+{
+	if (p->job == job && p->state == PROC_ALIVE)
+		process_kill(p);
+}
+
+void job_kill(struct job *j)
+{
+	guard(&proc_lock);
+	process_each(kill_one, j);
+}
+
+/* The last eight are kept. */
+void job_note(struct job *j, u32 call, s32 error, const char *path, const char *detail)
+{
+	struct last_error *e = &j->errors[j->error_count++ % ARRAY_SIZE(j->errors)];
+
+	e->call = call;
+	e->error = error;
+	snprint(e->path, sizeof(e->path), "%s", path);
+	snprint(e->detail, sizeof(e->detail), "%s", detail);
+}
+
+/* --- the terminal of a job --------------------------------------------------------------------- */
+
+static void signal_from_tty(struct tty *t, s32 pgrp, s32 signo)
+{
+	struct siginfo_k info = { .signo = signo, .code = SI_KERNEL };
+
+	signal_send_group(pgrp, &info);
+}
+
+static bool in_program(void) { return task_current() && task_current()->main == thread_run; }
+
+static struct tty *current_tty(void)
+{
+	struct process *p = in_program() ? process_current() : NULL;
+
+	if (!p || !p->job->tty || tty_session(p->job->tty) != p->sid)
+		return NULL;
+	return tty_get(p->job->tty);
+}
+
+static s32 caller(s32 *sid)
+{
+	if (!in_program()) {
+		*sid = 0;
+		return 0;
+	}
+	*sid = process_current()->sid;
+	return process_current()->pgid;
+}
+
+void job_init(void)
+{
+	tty_signal = signal_from_tty;
+	tty_current = current_tty;
+	tty_caller = caller;
+}
