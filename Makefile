@@ -52,7 +52,7 @@ KFLAGS	= -std=gnu11 -g -ffreestanding -nostdinc -fno-pic $(MACHINE.$(ARCH)) $(MO
 
 ROOMS	:= arch/$(ARCH) lib core mem dev fs fs/* net proc sys kernel
 KSRC	:= $(filter-out %_test.c %_fuzz.c,$(wildcard $(ROOMS:%=%/*.c) arch/$(ARCH)/*.S))
-FDT	:= fdt fdt_ro fdt_addresses
+FDT	:= fdt fdt_ro
 KOBJ	:= $(patsubst %,$(OUT)/%.o,$(basename $(KSRC))) $(FDT:%=$(OUT)/libfdt/%.o) $(OUT)/build_id.o
 WEIR_ELF := $(OUT)/weir.elf
 
@@ -114,7 +114,7 @@ TESTS	:= $(wildcard lib/*_test.c core/*_test.c mem/*_test.c dev/*_test.c fs/*_te
 TSAN	:= $(if $(TESTS),$(shell grep -l '^// sanitize: thread' $(TESTS)))
 FUZZERS	:= $(wildcard lib/*_fuzz.c core/*_fuzz.c mem/*_fuzz.c)
 links	= $(shell sed -n 's,^// links: *,,p' $1)
-UFLAGS	= -std=gnu11 -g -O1 -fno-omit-frame-pointer -fno-strict-aliasing $(WARN) -I. -Iarch/host -DHOST_TEST -DCHECKED -pthread
+UFLAGS	= -std=gnu11 -g -O1 -fno-omit-frame-pointer -fno-strict-aliasing $(WARN) -I. -Iarch/host -isystem $(DEPS)/libfdt -DHOST_TEST -DCHECKED -pthread
 SAN	= -fsanitize=address,undefined -fno-sanitize-recover=all
 
 UNIT	:= $(TESTS:%.c=$(BUILD)/unit/%) $(TSAN:%.c=$(BUILD)/unit/%-tsan)

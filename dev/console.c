@@ -124,6 +124,7 @@ static void send_soon(void)
 async long console_write(u32 job, u32 stream, struct uio *u)
 {
 	guard(&port_io.lock);
+	u64 before = u->done;
 	struct job_frames *f;
 	long r;
 
@@ -138,6 +139,8 @@ async long console_write(u32 job, u32 stream, struct uio *u)
 	send_soon();
 	if (r == 1)
 		r = u->nowait ? -EAGAIN : wait_on(&port_io.room);
+	if (r == -EFAULT)
+		return u->done == before ? r : (long)u->done;
 	return r == PENDING || (r && !u->done) ? r : (long)u->done;
 }
 
