@@ -175,9 +175,12 @@ static bool has_string(const char *const *list, const char *s)
 
 static const struct driver *driver_of(const struct walk *w)
 {
-	const char *s = w->prop[P_COMPATIBLE].data, *end = s + w->prop[P_COMPATIBLE].len;
+	const char *s = w->prop[P_COMPATIBLE].data, *end;
 
-	if (!s || s == end || end[-1])
+	if (!s || !w->prop[P_COMPATIBLE].len)
+		return NULL;
+	end = s + w->prop[P_COMPATIBLE].len;
+	if (end[-1])
 		return NULL;
 	for (; s < end; s += strlen(s) + 1)	/* the most specific comes first */
 		for (const struct driver *const *d = drivers; *d; d++)
