@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/* What the guest reports, one JSON object a line. */
+#ifndef HOST_EVENT_H
+#define HOST_EVENT_H
+
+#include "job.h"
+
+/* The guest's account of its boot. */
+struct boot {
+	uint64_t harts, memory_bytes, free_bytes, boot_ns, boot_instructions;
+};
+
+struct event {
+	enum { EVENT_OTHER, EVENT_READY, EVENT_START, EVENT_END, EVENT_PANIC, EVENT_DONE } kind;
+	uint64_t job;	      /* start, end; UINT64_MAX if it is missing */
+	struct boot boot;     /* ready */
+	struct result result; /* end */
+	char *message;	      /* panic */
+};
+
+/* 0, or -EINVAL if the line is not such an object.  Everything in *event is checked and bounded. */
+int event_parse(const char *line, struct event *event);
+void event_free(struct event *event);
+
+#endif
