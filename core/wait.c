@@ -215,7 +215,7 @@ bool sem_try(struct sem *s, u64 n)
 }
 
 /* Hand permits over in the order of the queue: nobody who comes later gets in between. */
-static void hand_over(struct sem *s)
+void sem_hand_over(struct sem *s)
 {
 	struct waiter *w;
 
@@ -231,5 +231,5 @@ void sem_release(struct sem *s, u64 n)
 	guard(&s->q.lock);
 	s->count += n;
 	if (unlikely(!TAILQ_EMPTY(&s->q.waiters)))
-		hand_over(s);
+		sem_hand_over(s);
 }

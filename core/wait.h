@@ -55,13 +55,32 @@ void sem_init(struct sem *s, s64 n);
 async long sem_acquire(struct sem *s, u64 n);		/* quiet: 0 or PENDING */
 bool sem_try(struct sem *s, u64 n);
 void sem_release(struct sem *s, u64 n);
+void sem_hand_over(struct sem *s);			/* s->q locked: to those whose turn it is */
 
 struct mutex { struct sem s; };
 #define MUTEX_INIT(m)	{ SEM_INIT((m).s, 1) }
 static inline void mutex_init(struct mutex *m) { sem_init(&m->s, 1); }
-static inline async long mutex_lock(struct mutex *m) { return sem_acquire(&m->s, 1); }
-static inline bool mutex_try(struct mutex *m) { return sem_try(&m->s, 1); }
-static inline void mutex_unlock(struct mutex *m) { sem_release(&m->s, 1); }
+static inline bool mutex_try(struct mutex *m)
+{
+	guard(&m->s.q.lock);
+	if (m->s.count <= 0)
+		return false;
+	m->s.count = 0;			/* free, so nobody waits: it would have been handed over */
+	return true;
+}
+static inline async long mutex_lock(struct mutex *m)
+{
+	if (co_again())
+		return PENDING;
+	return likely(mutex_try(m)) ? 0 : sem_acquire(&m->s, 1);
+}
+static inline void mutex_unlock(struct mutex *m)
+{
+	guard(&m->s.q.lock);
+	m->s.count = 1;
+	if (unlikely(!TAILQ_EMPTY(&m->s.q.waiters)))
+		sem_hand_over(&m->s);
+}
 
 enum { RW_MAX = 1 << 30 };
 struct rwlock { struct sem s; };
