@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * procinfo.c: what /proc tells about processes.  A program sees the processes of its own job only;
+ * the kernel itself sees all.  Nothing here waits: memory of other programs is read through their
+ * page tables, and pages that are not there are left out.
+ */
+#include <string.h>
+#include "core/time.h"
+#include "fs/dentry.h"
+#include "fs/files.h"
+#include "fs/path.h"
+#include "fs/procfs.h"
+#include "lib/print.h"
+#include "lib/text.h"
+#include "mem/user.h"
+#include "proc/batch.h"
+#include "proc/process.h"
+
+enum { TICK_NS = NSEC_PER_SEC / 100 };
+
+static struct thread *caller(void)
+{
+	struct task *t = task_current();
+
+	return t && t->main == thread_run ? thread_of(t) : NULL;
+}
+
+static bool visible(const struct process *p)
+{
+	struct thread *me = caller();
+
+	return !me || me->proc->job == p->job;
+}
+
+/* Counted; NULL if there is none to be seen. */
+static struct process *find(s32 pid)
+{
+	struct process *p = process_find(pid);
+
+	if (p && !visible(p)) {
+		process_put(p);
+		return NULL;
+	}
+	return p;
+}
+
+static struct vm *vm_of(struct process *p)
+{
+	guard(&p->lock);
+	return p->vm ? vm_get(p->vm) : NULL;
+}
+
+/* --- which there are --------------------------------------------------------------------------------- */
+
+struct next { s32 after, best; };
+
+static void next_one(struct process *p, void *arg)
+{
+	struct next *n = arg;
+
+	if (p->pid > n->after && (!n->best || p->pid < n->best) && visible(p))
+		n->best = p->pid;
+}
+
+static s32 next_process(s32 after)
+{
+	struct next n = { after, 0 };
+	guard(&proc_lock);
+
+	process_each(next_one, &n);
+	return n.best;
+}
+
+static s32 next_thread(s32 pid, s32 after)
+{
+	struct process *p = find(pid);
+	struct thread *t;
+	s32 best = 0;
+
+	if (!p)
+		return 0;
+	{
+		guard(&p->lock);
+		TAILQ_FOREACH(t, &p->threads, link)
+			if (t->tid > after && (!best || t->tid < best))
+				best = t->tid;
+	}
+	process_put(p);
+	return best;
+}
+
+static bool owner(s32 pid, u32 *uid, u32 *gid)
+{
+	struct process *p = find(pid);
+
+	if (!p)
+		return false;
+	*uid = p->euid;
+	*gid = p->egid;
+	process_put(p);
+	return true;
+}
+
+static s32 self(void) { return caller() ? caller()->proc->pid : 0; }
+static s32 thread_self(void) { return caller() ? caller()->tid : 0; }
+
+/* --- open files ---------------------------------------------------------------------------------------- */
+
+static struct files *files_of(s32 pid)
+{
+	struct process *p = find(pid);
+	struct files *fs = NULL;
+	struct thread *t;
+
+	if (!p)
+		return NULL;
+	{
+		guard(&p->lock);
+		t = TAILQ_FIRST(&p->threads);
+		if (t && t->files)
+			fs = files_get(t->files);
+	}
+	process_put(p);
+	return fs;
+}
+
+static struct file *get_fd(s32 pid, u32 fd)
+{
+	struct files *fs = files_of(pid);
+	struct file *f = fs ? fd_get(fs, fd) : NULL;
+
+	files_put(fs);
+	return f;
+}
+
+static s64 next_fd(s32 pid, s64 after)
+{
+	struct files *fs = files_of(pid);
+	struct file *f = NULL;
+	s64 fd = after + 1;
+
+	for (; fs && fd < FD_MAX; fd++)
+		if ((f = fd_get(fs, fd)))
+			break;
+	file_put(f);
+	files_put(fs);
+	return f ? fd : -1;
+}
+
+/* --- memory ------------------------------------------------------------------------------------------- */
+
+/* The byte of another address space, where it is now; NULL: not there. */
+static const char *peek(struct vm *v, uaddr_t at)
+{
+	pte_t *e = at < USER_TOP ? arch_pte(&v->mmu, align_down(at, PAGE_SIZE), false) : NULL;
+
+	if (!e || !pte_present(*e))
+		return NULL;
+	return (const char *)phys_to_virt(pte_phys(*e)) + (at & (PAGE_SIZE - 1));
+}
+
+static void put_memory(struct text *t, struct vm *v, uaddr_t at, uaddr_t end)
+{
+	guard(&v->lock);
+	while (at < end && !t->overflow) {
+		u64 n = min(end - at, PAGE_SIZE - (at & (PAGE_SIZE - 1)));
+		const char *s = peek(v, at);
+
+		if (!s)
+			return;
+		text_put(t, s, n);
+		at += n;
+	}
+}
+
+static long cmdline(s32 pid, struct text *t)
+{
+	struct process *p = find(pid);
+	struct vm *v = p ? vm_of(p) : NULL;
+
+	if (v)
+		put_memory(t, v, v->arg_start, v->arg_end);
+	vm_put(v);
+	process_put(p);
+	return p ? 0 : -ESRCH;
+}
+
+static long environ(s32 pid, struct text *t)
+{
+	struct process *p = find(pid);
+	struct vm *v = p ? vm_of(p) : NULL;
+
+	if (v)
+		put_memory(t, v, v->env_start, v->env_end);
+	vm_put(v);
+	process_put(p);
+	return p ? 0 : -ESRCH;
+}
+
+/* As Linux writes it: the name begins in column 74. */
+static void put_area(struct text *t, const struct area *a)
+{
+	char path[256], head[80];
+	u64 ino = 0;
+	long n = a->set ? pageset_path(a->set, path, sizeof(path), &ino) : 0;
+	const char *name = a->name ? a->name : n > 0 ? path : "";
+	int len = snprint(head, sizeof(head), "%08lx-%08lx %c%c%c%c %08lx 00:00 %lu ", a->start,
+		a->end, a->flags & VM_READ ? 'r' : '-', a->flags & VM_WRITE ? 'w' : '-',
+		a->flags & VM_EXEC ? 'x' : '-', a->flags & VM_SHARED ? 's' : 'p',
+		a->offset << PAGE_SHIFT, ino);
+
+	if (name[0])
+		text_add(t, "%s%*s%s\n", head, max(73 - len, 0), "", name);
+	else
+		text_add(t, "%s\n", head);
+}
+
+static void put_areas(struct text *t, struct vm *v)
+{
+	guard(&v->lock);
+	for (struct area *a = vm_find(v, 0); a && !t->overflow; a = vm_find(v, a->end))
+		put_area(t, a);
+}
+
+static long maps(s32 pid, struct text *t)
+{
+	struct process *p = find(pid);
+	struct vm *v = p ? vm_of(p) : NULL;
+
+	if (v)
+		put_areas(t, v);
+	vm_put(v);
+	process_put(p);
+	return p ? 0 : -ESRCH;
+}
+
+/* --- numbers -------------------------------------------------------------------------------------------- */
+
+struct facts {			/* of one process, at one moment */
+	char	state;
+	s32	ppid, tty, foreground;
+	u32	threads;
+	u64	user, kernel;		/* ns */
+	u64	mapped, resident, peak, faults;
+	u64	stack, brk, brk_start;
+	u64	pending, shared_pending, blocked, ignored, caught;
+};
+
+static char state_letter(struct process *p)
+{
+	struct thread *t, *me = caller();
+
+	if (p->state != PROC_ALIVE)
+		return 'Z';
+	if (p->stopped)
+		return 'T';
+	if (me && me->proc == p)
+		return 'R';
+	TAILQ_FOREACH(t, &p->threads, link)
+		if (atomic_load(&t->task.state) & (T_RUN | T_WAKE))
+			return 'R';
+	return 'S';
+}
+
+static void signal_facts(struct process *p, struct facts *f)
+{
+	struct thread *t = TAILQ_FIRST(&p->threads);
+
+	f->shared_pending = p->pending.set;
+	f->pending = t ? t->pending.set : 0;
+	f->blocked = t ? t->sig_mask : 0;
+	for (u32 i = 0; p->sighand && i < SIG_MAX; i++) {
+		f->ignored |= (u64)(p->sighand->action[i].handler == 1) << i;
+		f->caught |= (u64)(p->sighand->action[i].handler > 1) << i;
+	}
+}
+
+static void memory_facts(struct process *p, struct facts *f)
+{
+	struct vm *v = vm_of(p);
+
+	if (!v)
+		return;
+	f->mapped = v->mapped;
+	f->resident = v->resident;
+	f->peak = v->peak_resident;
+	f->faults = atomic_load(&v->faults);
+	f->stack = v->stack_top;
+	f->brk = v->brk;
+	f->brk_start = v->brk_start;
+	vm_put(v);
+}
+
+static struct facts facts_of(struct process *p)
+{
+	struct facts f = { .tty = 0, .foreground = -1 };
+
+	process_times(p, &f.user, &f.kernel);
+	memory_facts(p, &f);
+	guard(&proc_lock);
+	f.ppid = p->parent ? p->parent->pid : 0;
+	guard(&p->lock);
+	f.state = state_letter(p);
+	f.threads = p->thread_count;
+	signal_facts(p, &f);
+	return f;
+}
+
+static long put_stat(struct text *t, struct process *p)
+{
+	struct facts f = facts_of(p);
+
+	text_add(t, "%d (%s) %c %d %d %d %d %d 0 %lu 0 0 0 ", p->pid, p->comm, f.state, f.ppid,
+		 p->pgid, p->sid, f.tty, f.foreground, f.faults);
+	text_add(t, "%lu %lu %lu %lu %d %d %u 0 %lu %lu %lu %lu ", f.user / TICK_NS,
+		 f.kernel / TICK_NS, p->child_user_ns / TICK_NS, p->child_kernel_ns / TICK_NS,
+		 20 + p->nice, p->nice, f.threads, p->start_ns / TICK_NS, f.mapped, f.resident,
+		 UINT64_MAX);
+	text_add(t, "0 0 %lu 0 0 %lu %lu %lu %lu 0 0 0 %d 0 0 0 0 0 0 0 0 %lu 0 0 0 0 0\n", f.stack,
+		 f.pending & 0x7fffffff, f.blocked & 0x7fffffff, f.ignored & 0x7fffffff,
+		 f.caught & 0x7fffffff, p->exit_signal, f.brk_start);
+	return 0;
+}
+
+static long put_statm(struct text *t, struct process *p)
+{
+	struct facts f = facts_of(p);
+
+	text_add(t, "%lu %lu 0 0 0 %lu 0\n", f.mapped >> PAGE_SHIFT, f.resident,
+		 f.mapped >> PAGE_SHIFT);
+	return 0;
+}
+
+static const char *state_name(char letter)
+{
+	switch (letter) {
+	case 'R': return "R (running)";
+	case 'T': return "T (stopped)";
+	case 'Z': return "Z (zombie)";
+	default:  return "S (sleeping)";
+	}
+}
+
+static void put_groups(struct text *t, const struct process *p)
+{
+	text_add(t, "Groups:\t");
+	for (u32 i = 0; i < p->group_count; i++)
+		text_add(t, "%u ", p->groups[i]);
+	text_add(t, "\n");
+}
+
+static long put_status(struct text *t, struct process *p)
+{
+	struct facts f = facts_of(p);
+
+	text_add(t, "Name:\t%s\nState:\t%s\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", p->comm,
+		 state_name(f.state), p->pid, p->pid, f.ppid);
+	text_add(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", p->uid, p->euid, p->suid,
+		 p->euid, p->gid, p->egid, p->sgid, p->egid);
+	put_groups(t, p);
+	if (f.state != 'Z')
+		text_add(t, "VmSize:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n", f.mapped >> 10,
+			 f.peak << (PAGE_SHIFT - 10), f.resident << (PAGE_SHIFT - 10));
+	text_add(t, "Threads:\t%u\n", f.threads);
+	text_add(t, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\n"
+		    "SigCgt:\t%016lx\n",
+		 f.pending, f.shared_pending, f.blocked, f.ignored, f.caught);
+	return 0;
+}
+
+static long put_comm(struct text *t, struct process *p)
+{
+	text_add(t, "%s\n", p->comm);
+	return 0;
+}
+
+static long with_process(s32 pid, struct text *t, long (*put)(struct text *t, struct process *p))
+{
+	struct process *p = find(pid);
+	long r = p ? put(t, p) : -ESRCH;
+
+	process_put(p);
+	return r;
+}
+
+static long stat(s32 pid, struct text *t) { return with_process(pid, t, put_stat); }
+static long statm(s32 pid, struct text *t) { return with_process(pid, t, put_statm); }
+static long status(s32 pid, struct text *t) { return with_process(pid, t, put_status); }
+static long comm(s32 pid, struct text *t) { return with_process(pid, t, put_comm); }
+
+/* --- links ---------------------------------------------------------------------------------------------- */
+
+static struct dentry *place(struct process *p, bool root)
+{
+	struct thread *t;
+	guard(&p->lock);
+
+	t = TAILQ_FIRST(&p->threads);
+	if (!t || !t->fs)
+		return NULL;
+	guard(&tree_lock);
+	return dentry_get(root ? t->fs->root : t->fs->cwd);
+}
+
+static long link_to(s32 pid, bool root, struct dentry **out)
+{
+	struct process *p = find(pid);
+
+	if (!p)
+		return -ESRCH;
+	*out = place(p, root);
+	process_put(p);
+	return *out ? 0 : -ENOENT;
+}
+
+static long cwd_link(s32 pid, struct dentry **out) { return link_to(pid, false, out); }
+static long root_link(s32 pid, struct dentry **out) { return link_to(pid, true, out); }
+
+/* The file is found again by its path: the process holds its pages, not its name. */
+static long exe_link(s32 pid, struct dentry **out)
+{
+	struct thread *me = caller();
+	struct process *p = me ? find(pid) : NULL;
+	long r = -ESRCH;
+
+	if (p)
+		r = p->exe ? path_walk(me->fs, NULL, p->exe, 0, out) : -ENOENT;
+	process_put(p);
+	return r == PENDING ? -ENOENT : r;
+}
+
+static const struct procfs_file process_files[] = {
+	{ "cmdline", 0444, cmdline },	{ "comm", 0444, comm },		{ "environ", 0400, environ },
+	{ "maps", 0444, maps },		{ "stat", 0444, stat },		{ "statm", 0444, statm },
+	{ "status", 0444, status },	{ 0 },
+};
+
+static const struct procfs_link process_links[] = {
+	{ "cwd", cwd_link },		{ "exe", exe_link },		{ "root", root_link },
+	{ 0 },
+};
+
+static const struct procfs_processes callbacks = {
+	.files = process_files, .links = process_links, .next = next_process, .owner = owner,
+	.self = self, .thread_self = thread_self, .next_thread = next_thread, .next_fd = next_fd,
+	.fd = get_fd,
+};
+
+void procinfo_init(void)
+{
+	procfs_register(&callbacks);
+}
