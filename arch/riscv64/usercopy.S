@@ -21,8 +21,8 @@
 	bltu	a2, t5, 5f			/* few: bytes */
 	xor	t4, a0, a1
 	andi	t4, t4, 7
-	bnez	t4, 5f				/* never aligned together: bytes */
-11:	andi	t4, a0, 7
+	bnez	t4, 50f
+	andi	t4, a0, 7
 	beqz	t4, 2f
 1:	lbu	t0, 0(a1)			/* to a word boundary */
 	sb	t0, 0(a0)
@@ -61,6 +61,34 @@
 	addi	a1, a1, 8
 	addi	a0, a0, 8
 	bgeu	a2, t5, 41b
+	j	5f
+50:	li	t5, 32				/* never aligned together: shift pairs of words */
+	bltu	a2, t5, 5f
+51:	andi	t4, a0, 7
+	beqz	t4, 52f
+511:	lbu	t0, 0(a1)
+	sb	t0, 0(a0)
+	addi	a1, a1, 1
+	addi	a0, a0, 1
+	addi	a2, a2, -1
+	j	51b
+52:	andi	a6, a1, -8			/* an aligned word lies in one page with the bytes we want */
+	sub	t4, a1, a6
+	slli	t4, t4, 3
+	neg	a7, t4
+	li	t5, 8
+	ld	t0, 0(a6)
+53:	ld	t1, 8(a6)
+	srl	t2, t0, t4
+	sll	t3, t1, a7
+	or	t2, t2, t3
+	sd	t2, 0(a0)
+	mv	t0, t1
+	addi	a6, a6, 8
+	addi	a1, a1, 8
+	addi	a0, a0, 8
+	addi	a2, a2, -8
+	bgeu	a2, t5, 53b
 5:	beqz	a2, 7f
 6:	lbu	t0, 0(a1)
 	sb	t0, 0(a0)
@@ -72,7 +100,9 @@
 	mv	a0, a2
 	ret
 	fixup	1b, 2b, 7b
-	fixup	2b, 5b, 5b
+	fixup	2b, 50b, 5b
+	fixup	511b, 52b, 7b
+	fixup	52b, 5b, 5b
 	fixup	6b, 7b, 7b
 	.endm
 
