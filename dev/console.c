@@ -187,26 +187,41 @@ static size_t input_put(struct input *in, const u8 *data, size_t n)
 	for (size_t i = 0; i < n; i++)
 		in->ring[(in->head + i) & mask] = data[i];
 	in->head += n;
-	wake_all(&in->readers);
+	if (n)
+		wake_all(&in->readers);
 	return n;
+}
+
+/* Go on as long as received() makes room. */
+static size_t input_push(struct input *in, const u8 *data, size_t n)
+{
+	size_t took = 0, part;
+
+	do {
+		part = input_put(in, data + took, n - took);
+		took += part;
+		if (in->received)
+			in->received(in);
+	} while (part && took < n);
+	return took;
 }
 
 static void input_eof(struct input *in)
 {
-	guard(&in->lock);
+	spin_lock(&in->lock);
 	in->eof = true;
 	wake_all(&in->readers);
+	spin_unlock(&in->lock);
+	if (in->received)
+		in->received(in);
 }
 
 /* Without a host there is no more input. */
 static void io_gone(void)
 {
 	guard(&input.lock);
-	if (!input.attached)
-		return;
-	input_eof(input.attached);
-	if (input.attached->received)
-		input.attached->received(input.attached);
+	if (input.attached)
+		input_eof(input.attached);
 }
 
 /* frame_sink: a frame's bytes to the job that reads; for jobs that have not come yet, hold on. */
@@ -216,19 +231,17 @@ static size_t input_frame(const struct frame_head *h, const u8 *data, size_t n)
 	struct input *in = input.attached;
 	size_t took = n;
 
-	if (h->stream || h->job + 1ull < input.next || (h->job + 1ull == input.next && !in))
+	if (h->stream || (h->job < input.next && (!in || in->job != h->job)))
 		return n ? n : 1;
 	input.held = 1;			/* before looking at the room */
 	if (h->job >= input.next)
 		return 0;
 	if (n)
-		took = input_put(in, data, n);
+		took = input_push(in, data, n);
 	else
 		input_eof(in);
 	if (took == n)
 		input.held = 0;
-	if (in->received)
-		in->received(in);
 	return n ? took : 1;
 }
 
@@ -323,7 +336,7 @@ void report_panic(const char *message)
 	text_add(&t, "%s{\"event\":\"panic\",\"message\":", report.writer ? "\n" : "");
 	text_json(&t, message, strnlen(message, 256));
 	text_add(&t, "}\n");
-	port_panic(&port_io, NULL, 0);
+	port_panic(&port_io, "", 0);
 	port_panic(&port_ctl, line, t.len);
 }
 

@@ -18,7 +18,7 @@
 
 enum { LINES = 4 };			/* ports whose queues are set up; port 0 is the old console */
 enum { CONTROL_IN = 2, CONTROL_OUT = 3, CONTROL_MAX = 32, CONTROL_SIZE = 64, MESSAGES = 8 };
-enum { RECEIVE_ORDER = 2 };		/* pages for all receive buffers of a port */
+enum { RECEIVE_ORDER = 2, DAEMON_FRAMES = 64 };	/* pages for the receive buffers of a port */
 
 static struct port *const ports[] = { &port_io, &port_ctl };
 
@@ -29,7 +29,7 @@ static struct console {
 	struct virtq		control_in, control_out;
 	u8			received[CONTROL_MAX][CONTROL_SIZE];
 	struct message { struct virtio_console_control m; bool busy; } message[MESSAGES];
-	struct { struct task task; u64 frames[8]; } daemon;
+	union { struct task task; u8 room[sizeof(struct task) + DAEMON_FRAMES]; } daemon;
 } con;
 
 static u32 in_queue(u32 line) { return line ? 2 * line + 2 : 0; }
@@ -397,7 +397,7 @@ static long console_probe(struct virtio *v)
 	}
 	con.v = v;
 	panic_hook = report_panic;
-	task_init(&con.daemon.task, "virtio_console", sizeof(con.daemon.frames), console_main, NULL);
+	task_init(&con.daemon.task, "virtio_console", DAEMON_FRAMES, console_main, NULL);
 	atomic_store(&v->task, &con.daemon.task);
 	virtio_go(v);
 	ports_find(v);
