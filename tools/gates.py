@@ -20,7 +20,7 @@ LONG = 80                                   # lines of a function
 
 def kernel_files(ext):
     return sorted(f for room in FLOORS for f in glob.glob(f'{room}/**/*.{ext}', recursive=True)
-                  if not f.startswith(('lib/shim/', 'arch/host/')) and not re.search(r'_(test|fuzz)\.c$', f))
+                  if not f.startswith(('lib/shim/', 'arch/host/')) and not re.search(r'(_test|_fuzz)\.[ch]$|/test\.h$', f))
 
 
 def code(path):
