@@ -5,9 +5,9 @@
  * and what children need of their ancestors is on a small stack.  Facts go to struct board, nodes
  * that have a driver to a table that drivers_bind() works through.
  *
- * The firmware's tree is trusted to be honest, not to be well-formed: libfdt checks the header, every
- * tag and length is checked here.  The walk is our own because libfdt's costs a hundred instructions
- * a step, a tenth of the budget for booting.  "ranges" is taken to be the identity.
+ * The firmware's tree is trusted to be honest, not to be well-formed: libfdt checks the header,
+ * every tag and length is checked here.  The walk is our own because libfdt's costs a hundred
+ * instructions a step, a tenth of the budget for booting.  "ranges" is taken to be the identity.
  */
 #include <libfdt.h>
 #include <string.h>
@@ -20,7 +20,7 @@ struct board board ro_after_init;
 struct device devices[DEVICES_MAX] ro_after_init;
 u32 device_count ro_after_init;
 
-/* --- one node ------------------------------------------------------------------------------------ */
+/* --- one node --------------------------------------------------------------------------------- */
 
 enum prop {
 	P_COMPATIBLE, P_REG, P_INTERRUPTS, P_ADDRESS_CELLS, P_SIZE_CELLS, P_STATUS, P_DEVICE_TYPE,
@@ -68,7 +68,9 @@ static u64 prop_number(const struct walk *w, enum prop p, u64 otherwise)
 
 static bool prop_is(const struct walk *w, enum prop p, const char *value)
 {
-	return w->prop[p].len == (int)strlen(value) + 1 && !memcmp(w->prop[p].data, value, w->prop[p].len);
+	int n = strlen(value) + 1;
+
+	return w->prop[p].len == n && !memcmp(w->prop[p].data, value, n);
 }
 
 /* The @i-th pair of "reg". */
@@ -85,7 +87,7 @@ static bool reg_pair(const struct walk *w, u32 i, u64 *base, u64 *size)
 	return true;
 }
 
-/* --- nodes the kernel itself wants to know ------------------------------------------------------- */
+/* --- nodes the kernel itself wants to know ---------------------------------------------------- */
 
 static void memory_node(const struct walk *w)
 {
@@ -163,7 +165,7 @@ static enum place root_child(const struct walk *w)
 	return IN_OTHER;
 }
 
-/* --- nodes with drivers --------------------------------------------------------------------------- */
+/* --- nodes with drivers ----------------------------------------------------------------------- */
 
 static bool has_string(const char *const *list, const char *s)
 {
@@ -204,7 +206,7 @@ static void device_node(const struct walk *w)
 	device_count++;
 }
 
-/* --- the walk ------------------------------------------------------------------------------------- */
+/* --- the walk --------------------------------------------------------------------------------- */
 
 /* All properties of the present node are known. */
 static void node_complete(struct walk *w)
@@ -245,7 +247,7 @@ static u32 number_at(const struct walk *w, u32 at)
 	return fdt32_to_cpu(*(const fdt32_t *)(w->tags + at));
 }
 
-/* Each of these reads a tag's body at @at and returns the offset behind it, 0 if it is not whole. */
+/* Each of these reads a tag's body at @at: the offset behind it, or 0 if it is not whole. */
 
 static u32 node_begin(struct walk *w, u32 at)
 {
@@ -368,20 +370,21 @@ long board_read(const void *fdt)
 	if (walk_init(&w, fdt))
 		return -EINVAL;
 	reserve_listed(fdt);
-	if (walk_nodes(&w))
+	if (walk_nodes(&w) || !board.memory_count ||
+	    board.reserved_count > ARRAY_SIZE(board.reserved))
 		return -EINVAL;
-	return board.memory_count && board.reserved_count <= ARRAY_SIZE(board.reserved) ? 0 : -EINVAL;
+	return 0;
 }
 
 u32 device_u32(const struct device *d, const char *property, u32 otherwise)
 {
-	int len;
+	int len = 0;
 	const fdt32_t *v = fdt_getprop(d->fdt, d->node, property, &len);
 
 	return v && len == 4 ? fdt32_to_cpu(*v) : otherwise;
 }
 
-/* --- words of the command line ---------------------------------------------------------------------- */
+/* --- words of the command line ---------------------------------------------------------------- */
 
 /* The next word at or behind @at and its length; NULL: there is none. */
 static const char *next_word(const char *at, size_t *len)

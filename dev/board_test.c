@@ -38,7 +38,7 @@ static const struct driver serial = {
 };
 const struct driver *const drivers[] = { &serial, &test_generic, &test_exact, NULL };
 
-/* --- writing a tree -------------------------------------------------------------------------------------- */
+/* --- writing a tree --------------------------------------------------------------------------- */
 
 static u8 *tree;
 enum { TREE_MAX = 8192 };
@@ -154,7 +154,7 @@ static void read_args(const char *bootargs)
 	free(tree);
 }
 
-/* --- tests ------------------------------------------------------------------------------------------------- */
+/* --- tests ------------------------------------------------------------------------------------ */
 
 static void facts(void **state)
 {
@@ -193,7 +193,7 @@ static void matching(void **state)
 	assert_int_equal(devices[0].size, 0x100);
 	assert_int_equal(devices[0].irq, 10);
 	assert_string_equal(devices[0].path, "serial@10000000");
-	assert_ptr_equal(devices[1].driver, &test_exact);	/* most specific, not first listed */
+	assert_ptr_equal(devices[1].driver, &test_exact);	/* the most specific */
 	assert_int_equal(devices[1].irq, 0);
 	assert_string_equal(fdt_get_name(tree, devices[1].node, NULL), "test@100000");
 	assert_int_equal(device_u32(&devices[0], "interrupts", 0), 10);

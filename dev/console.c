@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * console.c: what docs/protocol.md says about the two ports: frames out of programs' output and into
- * programs' input on weir.io, lines both ways on weir.ctl.  virtio_console.c moves the bytes.
+ * console.c: what docs/protocol.md says about the two ports: frames out of programs' output and
+ * into programs' input on weir.io, lines both ways on weir.ctl.  virtio_console.c moves the bytes.
  *
  * Order of locks: input.lock, then struct input's.  The ports' locks are innermost.
  */
@@ -20,7 +20,8 @@ struct port port_io = {
 	.room = WAITQ_INIT(port_io.room),
 };
 struct port port_ctl = {
-	.name = "weir.ctl", .out_order = 2, .receive = ctl_receive, .room = WAITQ_INIT(port_ctl.room),
+	.name = "weir.ctl", .out_order = 2, .receive = ctl_receive,
+	.room = WAITQ_INIT(port_ctl.room),
 };
 
 bool console_present(void)
@@ -28,7 +29,7 @@ bool console_present(void)
 	return port_io.bound && port_ctl.bound;
 }
 
-/* --- weir.io, outwards ------------------------------------------------------------------------------ */
+/* --- weir.io, outwards ------------------------------------------------------------------------ */
 
 enum { JOBS = 128, LEAST = 512 };	/* no frame with less than LEAST bytes of more */
 
@@ -91,7 +92,8 @@ static long frame_put(struct job_frames *f, u32 stream, struct uio *u)
 	return h.len;
 }
 
-/* As much as fits; port_io.lock held.  0: all of it; 1: the ring is full; -EFAULT, also after some. */
+/* As much as fits; port_io.lock held.  0: all of it; 1: the ring is full; -EFAULT, also after
+ * some. */
 static long frames_put(struct job_frames *f, u32 stream, struct uio *u)
 {
 	bool flushed = false;
@@ -111,8 +113,8 @@ static long frames_put(struct job_frames *f, u32 stream, struct uio *u)
 	return 0;
 }
 
-/* Bytes on their way are sent when a good deal has come together, or when the hart has nothing better
- * to do, at the latest at the end of the program's slice. */
+/* Bytes on their way are sent when a good deal has come together, or when the hart has nothing
+ * better to do, at the latest at the end of the program's slice. */
 static void send_soon(void)
 {
 	if (outring_unsent(&port_io.out) > port_io.out.size / 2)
@@ -167,12 +169,12 @@ async long console_drain_job(u32 job)
 	return f ? wait_taken(f->end) : 0;
 }
 
-/* --- weir.io, inwards ------------------------------------------------------------------------------- */
+/* --- weir.io, inwards ------------------------------------------------------------------------- */
 
 static struct {
 	spinlock_t	lock;
 	struct input	*attached;
-	u64		next;		/* jobs below this had their chance: what comes for them is lost */
+	u64		next;		/* jobs below this have had their chance */
 	_Atomic u32	held;		/* the stream stands still until console_..._input() */
 	struct frame_parser parser;	/* of the driver's task */
 } input;
@@ -251,7 +253,7 @@ static size_t io_receive(const u8 *data, size_t n)
 	size_t took = frame_feed(&input.parser, data, n, input_frame);
 
 	if (input.parser.broken && !was)
-		log_error("weir.io: no frame: job %u stream %u length %u: input is ignored from here",
+		log_error("weir.io: no frame: job %u stream %u length %u: input is ignored now",
 			  input.parser.head.job, input.parser.head.stream, input.parser.head.len);
 	return took;
 }
@@ -275,13 +277,14 @@ void console_input_taken(struct input *in)
 		port_wake();
 }
 
-/* --- weir.ctl ---------------------------------------------------------------------------------------- */
+/* --- weir.ctl --------------------------------------------------------------------------------- */
 
 enum { LINE_MAX = 65536, COMMAND_MAX = 1024 };
 
 void (*console_command)(char *line);
 
-/* A line longer than the ring goes piece by piece; until it is through, others wait.  port_ctl.lock. */
+/* A line longer than the ring goes piece by piece; until it is through, others wait.
+ * port_ctl.lock. */
 static struct { struct task *writer; size_t at; } report;
 
 /* Append what fits of @n characters and a newline: true when all is through. */

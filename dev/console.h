@@ -10,14 +10,15 @@
 
 bool console_present(void);
 
-/* Queue all of @u as frames of (@job, @stream): the bytes @u has moved in all (u->done); fewer after
- * a fault (u->fault), a signal, or with u->nowait; if there are none -EFAULT, -EINTR, -EAGAIN.
- * PENDING while the ring is full (a slow host): u has advanced, starting over goes on there. */
+/* Queue all of @u as frames of (@job, @stream): the bytes @u has moved in all (u->done); fewer
+ * after a fault (u->fault), a signal, or with u->nowait; if there are none -EFAULT, -EINTR,
+ * -EAGAIN. PENDING while the ring is full (a slow host): u has advanced, starting over goes on
+ * there. */
 async long console_write(u32 job, u32 stream, struct uio *u);
 /* Wait until the device has taken all that was written; by anyone, or by @job. */
 async long console_drain(void);
 async long console_drain_job(u32 job);
-/* Frames sent for @job: to be asked once, when the job is over and drained; then it is forgotten. */
+/* Frames sent for @job: asked once, when the job is over and drained; then it is forgotten. */
 u32 console_frames(u32 job);
 
 /* One line for weir.ctl, without the newline.  Starts over. */
@@ -36,10 +37,10 @@ struct input {
 	void		(*received)(struct input *in);	/* a tty's line discipline; may be NULL */
 	void		*data;
 };
-/* Whose input it is from now on; in->size is a power of two.  Frames for a later job wait until that
- * is attached, those for earlier ones are discarded; NULL: also those for the last one.  No locks
- * are held by the caller; afterwards the one before is not touched any more.  in->received() is
- * called without in->lock. */
+/* Whose input it is from now on; in->size is a power of two.  Frames for a later job wait until
+ * that is attached, those for earlier ones are discarded; NULL: also those for the last one.  No
+ * locks are held by the caller; afterwards the one before is not touched any more.  in->received()
+ * is called without in->lock. */
 void console_attach_input(struct input *in);
 void console_input_taken(struct input *in);	/* room was made: fetch more */
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * console_test.c: the console, its driver and the executor against a device played by this file: one
- * that is quick, or slow, gives its ports away, or lies.
+ * console_test.c: the console, its driver and the executor against a device played by this file:
+ * one that is quick, or slow, gives its ports away, or lies.
  */
-// links: dev/console.c dev/virtio_console.c dev/virtqueue.c dev/frame.c core/exec.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c lib/text.c arch/host/cpu.c
+// links: dev/console.c dev/virtio_console.c dev/virtqueue.c dev/frame.c
+// links: core/exec.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c
+// links: core/panic.c core/check.c lib/print.c lib/text.c arch/host/cpu.c
 #include <linux/virtio_console.h>
 #include "core/test.h"
 #include "dev/console.h"
@@ -14,7 +16,7 @@
 HEARING
 void kernel_timer_irq(void) { exec_timer_irq(); }
 
-/* --- what the driver needs from other rooms ----------------------------------------------------------- */
+/* --- what the driver needs from other rooms --------------------------------------------------- */
 
 enum { MEMORY = 64 };			/* pages */
 static u8 memory[MEMORY << PAGE_SHIFT] __attribute__((aligned(PAGE_SIZE)));
@@ -62,7 +64,7 @@ static struct uio text_uio(const void *text, u64 n)
 	return (struct uio){ .one.base = (uintptr_t)text, .left = n };
 }
 
-/* --- the device --------------------------------------------------------------------------------------- */
+/* --- the device ------------------------------------------------------------------------------- */
 
 enum { QUEUES = 10, PORTS = 3, IO = 1, CTL = 2 };
 static struct {
@@ -138,7 +140,9 @@ static bool to_driver(u32 queue, const void *data, u32 n)
 
 static void control(u32 id, u16 event, u16 value, const char *name)
 {
-	struct { struct virtio_console_control m; char name[40]; } msg = { { id, event, value }, "" };
+	struct { struct virtio_console_control m; char name[40]; } msg = {
+		{ id, event, value }, "",
+	};
 
 	memcpy(msg.name, name, strlen(name));
 	assert_true(to_driver(2, &msg, sizeof(msg.m) + strlen(name)));
@@ -184,9 +188,11 @@ static void serve_out(u32 port)
 
 	while ((head = next_chain(2 * port + 3)) >= 0) {
 		for (u32 d = head;; d = q->desc[d].next) {
-			memcpy(dev.out[port] + dev.len[port], phys_to_virt(q->desc[d].addr), q->desc[d].len);
-			dev.len[port] += q->desc[d].len;
-			if (!(q->desc[d].flags & VRING_DESC_F_NEXT))
+			const struct vring_desc *e = &q->desc[d];
+
+			memcpy(dev.out[port] + dev.len[port], phys_to_virt(e->addr), e->len);
+			dev.len[port] += e->len;
+			if (!(e->flags & VRING_DESC_F_NEXT))
 				break;
 		}
 		put_used(2 * port + 3, head, 0);
@@ -212,7 +218,7 @@ static void input_frame_in(u32 job, const void *data, u32 n)
 	assert_true(to_driver(2 * IO + 2, buf, sizeof(h) + n));
 }
 
-/* --- fixture -------------------------------------------------------------------------------------------- */
+/* --- fixture ---------------------------------------------------------------------------------- */
 
 extern const struct virtio_driver virtio_console;
 
@@ -259,7 +265,7 @@ static struct frame_head frame_at(u32 n, const u8 **body)
 	return h;
 }
 
-/* --- output ---------------------------------------------------------------------------------------------- */
+/* --- output ----------------------------------------------------------------------------------- */
 
 struct writing { u32 job, stream; struct uio u; long result; };
 
@@ -438,7 +444,7 @@ static void drain_of_a_job(void **state)
 	assert_int_equal(console_frames(5) + console_frames(6), 2);
 }
 
-/* --- lines ---------------------------------------------------------------------------------------------- */
+/* --- lines ------------------------------------------------------------------------------------ */
 
 struct saying { const char *line; size_t n; };
 
@@ -511,7 +517,7 @@ static void host_commands(void **state)
 	assert_non_null(strstr(said, "1023 bytes"));
 }
 
-/* --- input ------------------------------------------------------------------------------------------------ */
+/* --- input ------------------------------------------------------------------------------------ */
 
 static u8 ring[64];
 
@@ -613,7 +619,7 @@ static void received(void **state)
 	console_attach_input(NULL);
 }
 
-/* --- the end ---------------------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void last_words(void **state)
 {

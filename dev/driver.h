@@ -9,7 +9,7 @@
 struct device {				/* one node of the device tree */
 	const void	*fdt;
 	int		node;		/* offset in the tree */
-	const char	*path;		/* name of the node, "serial@10000000"; points into the tree */
+	const char	*path;		/* name of the node: "serial@10000000" */
 	paddr_t		base;		/* first "reg" */
 	u64		size;
 	u32		irq;		/* first interrupt; 0: none */
@@ -21,7 +21,7 @@ struct device {				/* one node of the device tree */
 struct driver {
 	const char	*name;
 	const char	*const *compatible;		/* NULL-terminated */
-	long		(*probe)(struct device *d);	/* 0, -EAGAIN later, -ENODEV not mine, -errno */
+	long		(*probe)(struct device *d);	/* 0, -EAGAIN, -ENODEV not mine, -errno */
 };
 extern const struct driver *const drivers[];		/* dev/drivers.c, NULL-terminated */
 
@@ -42,7 +42,7 @@ extern struct board board;
  * allocation.  -EINVAL: not a device tree, or one without memory.  The tree itself is among the
  * reserved ranges; the kernel image and the initial RAM file system are not. */
 long board_read(const void *fdt);
-void board_args_check(void);			/* name unknown words of the command line in the log */
+void board_args_check(void);			/* log words of the command line nobody knows */
 void drivers_bind(const void *fdt);		/* probe everything; the heap works */
 
 /* Value of word "@key=value" of the command line, or NULL; flag words give "". */

@@ -6,7 +6,8 @@
 #include "core/log.h"
 #include "dev/board.h"
 
-extern const struct driver uart16550, plic_driver, sifive_test, syscon_poweroff, goldfish_rtc, virtio_mmio;
+extern const struct driver uart16550, plic_driver, sifive_test, syscon_poweroff, goldfish_rtc,
+	virtio_mmio;
 
 const struct driver *const drivers[] = {
 	&uart16550,

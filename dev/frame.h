@@ -8,7 +8,7 @@
 
 enum { FRAME_MAX = 65536, FRAME_HEAD = 12 };
 
-struct frame_head { u32 job; u16 stream, zero; u32 len; };	/* little-endian, as all our machines */
+struct frame_head { u32 job; u16 stream, zero; u32 len; };	/* little-endian */
 _Static_assert(sizeof(struct frame_head) == FRAME_HEAD, "layout of a frame header");
 
 /* Reads a stream of frames in pieces of any size. */
@@ -19,7 +19,8 @@ struct frame_parser {
 	bool	broken;			/* not our protocol: the rest is ignored */
 };
 
-/* Takes @n bytes of a body; result: how many it accepts.  @n 0: an empty frame; true (1) to accept. */
+/* Takes @n bytes of a body; result: how many it accepts.  @n 0: an empty frame; true (1) to
+ * accept. */
 typedef size_t frame_sink(const struct frame_head *h, const u8 *data, size_t n);
 
 /* Feed @n bytes: how many were used up, less than @n when @sink is full. */
@@ -32,7 +33,10 @@ struct outring {
 	u32	size, sending;
 	u64	head, tail;
 };
-static inline u32 outring_room(const struct outring *r) { return r->size - (u32)(r->head - r->tail); }
+static inline u32 outring_room(const struct outring *r)
+{
+	return r->size - (u32)(r->head - r->tail);
+}
 static inline u32 outring_unsent(const struct outring *r)
 {
 	return (u32)(r->head - r->tail) - r->sending;

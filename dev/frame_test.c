@@ -133,7 +133,7 @@ static void damaged(void **state)
 static void ring_wraps(void **state)
 {
 	u8 buf[16], text[16];
-	struct outring r = { .buf = buf, .size = sizeof(buf), .head = ~0u - 2ull, .tail = ~0u - 2ull };
+	struct outring r = { .buf = buf, .size = sizeof(buf), .head = ~0u - 2u, .tail = ~0u - 2u };
 
 	for (u32 i = 0; i < 1000; i++) {
 		size_t n = i % 17, piece = n;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * plic.c: the platform-level interrupt controller.  Each hart has a context for supervisor mode,
- * found in "interrupts-extended".  Interrupts go to the harts that asked for them, which is the boot
- * hart; a source is enabled when a driver attaches to it.
+ * found in "interrupts-extended".  Interrupts go to the harts that asked for them, which is the
+ * boot hart; a source is enabled when a driver attaches to it.
  */
 #include <libfdt.h>
 #include "core/cpu.h"
@@ -18,7 +18,7 @@ static struct {
 	spinlock_t	lock;			/* enabling */
 	u8		*regs;
 	u64		size;
-	s32		context[CPU_MAX];	/* by cpu->id, of those that called irq_hart_init() */
+	s32		context[CPU_MAX];	/* by cpu->id, after irq_hart_init() */
 	u32		boot;			/* cpu->id that takes the interrupts */
 	const void	*wiring;		/* "interrupts-extended" */
 	u32		wires;			/* pairs in it */
@@ -92,7 +92,7 @@ void kernel_external_irq(void)
 
 static long plic_probe(struct device *d)
 {
-	int len;
+	int len = 0;
 
 	if (plic.regs)
 		return -ENODEV;

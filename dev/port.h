@@ -25,7 +25,7 @@ struct port {
 	spinlock_t		lock;		/* guards all but what receiving needs */
 	bool			bound;		/* the device has such a port */
 	struct outring		out;
-	struct waitq		room;		/* woken when the device took something, or is gone */
+	struct waitq		room;		/* woken when the device took something */
 	struct virtq		*tx, *rx;
 	u32			tx_index;
 	struct port_buffer	buffer[PORT_BUFFERS];

@@ -26,7 +26,7 @@ static void hook_set(void (*hook)(u32 status))
 	power_off_hook = panic_power_off = hook;
 }
 
-/* --- sifive_test --------------------------------------------------------------------------------- */
+/* --- sifive_test ------------------------------------------------------------------------------ */
 
 enum { TEST_PASS = 0x5555, TEST_FAIL = 0x3333 };
 
@@ -48,7 +48,7 @@ const struct driver sifive_test = {
 	.probe = sifive_probe,
 };
 
-/* --- syscon-poweroff -------------------------------------------------------------------------------- */
+/* --- syscon-poweroff -------------------------------------------------------------------------- */
 
 static void syscon_off(u32 status)
 {
@@ -58,7 +58,7 @@ static void syscon_off(u32 status)
 /* Finding the register block by its handle is dear, and needless if there is something better. */
 static long syscon_probe(struct device *d)
 {
-	int block, len;
+	int block, len = 0;
 	const fdt32_t *reg;
 
 	if (power_off_hook)

@@ -16,7 +16,7 @@
 #include "dev/virtio.h"
 #include "mem/page.h"
 
-enum { LINES = 4 };			/* ports whose queues are set up; port 0 is the old console */
+enum { LINES = 4 };			/* ports with queues; port 0 is the old console */
 enum { CONTROL_IN = 2, CONTROL_OUT = 3, CONTROL_MAX = 32, CONTROL_SIZE = 64, MESSAGES = 8 };
 enum { RECEIVE_ORDER = 2, DAEMON_FRAMES = 64 };	/* pages for the receive buffers of a port */
 
@@ -35,7 +35,7 @@ static struct console {
 static u32 in_queue(u32 line) { return line ? 2 * line + 2 : 0; }
 static u32 out_queue(u32 line) { return in_queue(line) + 1; }
 
-/* --- sending --------------------------------------------------------------------------------------- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 static bool port_close(struct port *p)
 {
@@ -139,7 +139,7 @@ void port_panic(struct port *p, const char *last, size_t n)
 	port_settle(p);
 }
 
-/* --- receiving: the task only ------------------------------------------------------------------------ */
+/* --- receiving: the task only ----------------------------------------------------------------- */
 
 static void buffer_post(struct port *p, struct port_buffer *b)
 {
@@ -182,7 +182,7 @@ static void port_receive(struct port *p, u32 queue)
 		virtio_kick(con.v, queue);
 }
 
-/* --- control messages ---------------------------------------------------------------------------------- */
+/* --- control messages ------------------------------------------------------------------------- */
 
 static struct message *message_get(void)
 {
@@ -316,7 +316,7 @@ static void control_receive(void)
 		virtio_kick(con.v, CONTROL_IN);
 }
 
-/* --- the task -------------------------------------------------------------------------------------------- */
+/* --- the task --------------------------------------------------------------------------------- */
 
 static void line_serve(struct line *l, u32 id)
 {
@@ -341,7 +341,7 @@ static long console_main(struct co *co, struct task *t)
 	return PENDING;
 }
 
-/* --- start ------------------------------------------------------------------------------------------------- */
+/* --- start ------------------------------------------------------------------------------------ */
 
 /* All queues must be there before the device may start. */
 static long queues_init(struct virtio *v)

@@ -36,7 +36,7 @@ static void write_reg64(struct virtio *v, u32 low, u64 value)
 	write_reg(v, low + 4, (u32)(value >> 32));
 }
 
-/* --- for drivers ----------------------------------------------------------------------------------- */
+/* --- for drivers ------------------------------------------------------------------------------ */
 
 long virtio_queue(struct virtio *v, struct virtq *q, u32 index, u16 num)
 {
@@ -75,7 +75,7 @@ u32 virtio_config(struct virtio *v, u32 offset)
 	return read_reg(v, VIRTIO_MMIO_CONFIG + offset);
 }
 
-/* --- finding them ----------------------------------------------------------------------------------- */
+/* --- finding them ----------------------------------------------------------------------------- */
 
 static void interrupt(void *data)
 {

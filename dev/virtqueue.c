@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * virtqueue.c: see virtqueue.h.  Memory order: descriptors before the available index, the used
- * index before its entries; "publish, then look whether to notify" needs a full fence on both sides.
+ * index before its entries; "publish, then look whether to notify" needs a full fence on both
+ * sides.
  */
 #include <stdatomic.h>
 #include <string.h>
@@ -43,9 +44,11 @@ long virtq_add(struct virtq *q, const struct vseg *segs, u32 out, u32 in, void *
 	if (n > q->free_count || q->broken)
 		return -ENOSPC;
 	for (u32 i = 0; i < n; i++, d = q->slots[d].next) {
+		u16 flags = i < out ? 0 : VRING_DESC_F_WRITE;
+
 		q->desc[d] = (struct vring_desc){
 			.addr = segs[i].addr, .len = segs[i].len, .next = q->slots[d].next,
-			.flags = (i < out ? 0 : VRING_DESC_F_WRITE) | (i + 1 < n ? VRING_DESC_F_NEXT : 0),
+			.flags = flags | (i + 1 < n ? VRING_DESC_F_NEXT : 0),
 		};
 		room += i < out ? 0 : segs[i].len;
 		last = d;

@@ -3,10 +3,10 @@
  * virtqueue.h: a split virtqueue (virtio 1.x, section 2.7), without the device behind it: pure, so
  * that it runs on the host under test.
  *
- * The device is not trusted.  What it may write (the used ring) is only read, once, and bounded; the
- * descriptors, which it might scribble on, are never read back: the free list, the tokens and the
- * room of each chain are in private slots.  A device that breaks the rules makes the queue broken:
- * virtq_take() returns NULL for ever.
+ * The device is not trusted.  What it may write (the used ring) is only read, once, and bounded;
+ * the descriptors, which it might scribble on, are never read back: the free list, the tokens and
+ * the room of each chain are in private slots.  A device that breaks the rules makes the queue
+ * broken: virtq_take() returns NULL for ever.
  *
  * The owner serialises all calls.  Little-endian machines only, as all of ours are.
  */
@@ -39,7 +39,7 @@ void virtq_init(struct virtq *q, u16 num, void *shared, struct vslot *slots);
 
 /* Offer @out pieces to read and @in to write, in this order: 0, -ENOSPC.  @token is not NULL. */
 long virtq_add(struct virtq *q, const struct vseg *segs, u32 out, u32 in, void *token);
-bool virtq_must_kick(struct virtq *q);		/* after virtq_add(): does the device want to know? */
+bool virtq_must_kick(struct virtq *q);		/* after virtq_add(): is it to be told? */
 /* Token of a chain the device is done with and the bytes it wrote, or NULL. */
 void *virtq_take(struct virtq *q, u32 *written);
 /* Ask for interrupts; true: something has come meanwhile, look again. */

@@ -22,7 +22,7 @@ static int setup(void **state)
 	return 0;
 }
 
-/* --- the device's side ------------------------------------------------------------------------------ */
+/* --- the device's side ------------------------------------------------------------------------ */
 
 static bool device_has(void) { return q.avail->idx != device_at; }
 static u16 device_next(void) { return q.avail->ring[device_at++ & (NUM - 1)]; }
@@ -33,7 +33,7 @@ static void device_put(u32 id, u32 len)
 	q.used->idx++;
 }
 
-/* --- tests -------------------------------------------------------------------------------------------- */
+/* --- tests ------------------------------------------------------------------------------------ */
 
 static long add(u32 out, u32 in, void *token)
 {
