@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* check.h: what the files of this folder share; above all, what the executor asks of check.c. */
 #pragma once
-#include "core/task.h"
+#include "core/co.h"
 
 const char *co_name(const struct co *c);	/* the function that suspended there */
 

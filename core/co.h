@@ -44,6 +44,7 @@
  *  6. Tasks may be polled early.  Look again; a wakeup is only a hint [d].
  */
 #pragma once
+#include "core/task.h"
 #include "lib/base.h"
 
 #define PENDING		(-4096L)	/* below every errno */
@@ -59,8 +60,8 @@ struct co {
 /* Where the locals of a function called with @co live. */
 static inline void *co_frame(struct co *co) { return co + 1; }
 
-/* Address behind the last frame of the task being polled (core/exec.c, inline in task.h). */
-static inline uintptr_t co_limit(void);
+/* Address behind the last frame of the task being polled. */
+static inline uintptr_t co_limit(void) { return task_current()->frames_end; }
 
 /* Begin the body of a function whose frame is @f. */
 #define co_begin(f)								\
@@ -126,5 +127,3 @@ static inline void co_leave(void *f, u32 at, const char *fn)
 #define co_enter(co, f, size, fn) ((void)0)
 #endif
 #endif
-
-#include "core/task.h"

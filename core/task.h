@@ -10,10 +10,10 @@
 #pragma once
 #include <stdatomic.h>
 #include <sys/queue.h>
-#include "core/co.h"
 #include "core/cpu.h"
 #include "core/spin.h"
 
+struct co;
 struct waitq;
 struct waiter {				/* one task waiting for one source */
 	TAILQ_ENTRY(waiter)		link;
@@ -54,7 +54,6 @@ struct task {
 _Static_assert(sizeof(struct task) <= 192, "tasks are many");
 
 static inline struct task *task_current(void) { return this_cpu()->current; }
-static inline uintptr_t co_limit(void) { return task_current()->frames_end; }
 
 /* Prepare @t, whose @frames bytes of frames follow it, to run @main; task_wake() starts it. */
 void task_init(struct task *t, const char *name, u32 frames,

@@ -4,7 +4,7 @@
  * Look and queue up under the lock of those who change and wake: then no wakeup is lost.
  */
 #pragma once
-#include "core/task.h"
+#include "core/co.h"
 
 /* A wait queue: first come, first served; intrusive.  Its lock also guards the small state
  * of the object it belongs to (a semaphore's count, a page's flags). */
