@@ -184,11 +184,25 @@ static long split(struct vm *v, uaddr_t addr)
 	return 0;
 }
 
-static long split_range(struct vm *v, uaddr_t start, uaddr_t end)
+/* Undo a split that was not needed after all. */
+static void unsplit(struct vm *v, uaddr_t addr, struct dead *dead)
+{
+	struct area *a = find(v, addr);
+
+	if (a && a->start == addr)
+		merge_down(v, a, dead);
+}
+
+static long split_range(struct vm *v, uaddr_t start, uaddr_t end, struct dead *dead)
 {
 	long err = split(v, start);
 
-	return err ? err : split(v, end);
+	if (err)
+		return err;
+	err = split(v, end);
+	if (err)
+		unsplit(v, start, dead);
+	return err;
 }
 
 static bool over_limit(const struct vm *v, u64 more)
@@ -297,7 +311,7 @@ static void unmap_split(struct vm *v, uaddr_t start, uaddr_t end, struct dead *d
 
 static long unmap_locked(struct vm *v, uaddr_t start, uaddr_t end, struct dead *dead)
 {
-	long err = split_range(v, start, end);
+	long err = split_range(v, start, end, dead);
 
 	if (!err)
 		unmap_split(v, start, end, dead);
@@ -463,9 +477,7 @@ static void change(struct vm *v, uaddr_t start, uaddr_t end, u32 mask, u32 flags
 		}
 		a = merge_down(v, a, dead);
 	}
-	a = find(v, end);
-	if (a && a->start == end)
-		merge_down(v, a, dead);
+	unsplit(v, end, dead);
 }
 
 static long change_locked(struct vm *v, uaddr_t start, uaddr_t end, u32 mask, u32 flags, struct dead *dead)
@@ -476,7 +488,7 @@ static long change_locked(struct vm *v, uaddr_t start, uaddr_t end, u32 mask, u3
 		return -ENOMEM;
 	if ((mask & flags & VM_WRITE) && !may_write(v, start, end))
 		return -EACCES;
-	err = split_range(v, start, end);
+	err = split_range(v, start, end, dead);
 	if (!err)
 		change(v, start, end, mask, flags, dead);
 	return err;
@@ -617,10 +629,10 @@ static long move_area(struct vm *v, struct area *a, const struct remap *r, struc
 		return -ENOMEM;
 	to = area_copy(a);
 	err = to ? choose(v, to, r->new_len, r->fixed_to, r->fixed_to ? MAP_AT : 0) : -ENOMEM;
-	if (!err && r->fixed_to)
-		err = unmap_locked(v, to->start, to->end, dead);
 	if (!err)
 		err = pages_prepare(v, r->old, to->start, len);
+	if (!err && r->fixed_to)
+		err = unmap_locked(v, to->start, to->end, dead);
 	if (err) {
 		area_unclaim(v);
 		if (to)
@@ -652,8 +664,15 @@ static long remap_locked(struct vm *v, const struct remap *r, struct dead *dead)
 		return r->old;
 	if (!r->may_move)
 		return -ENOMEM;
-	err = split_range(v, r->old, end);
-	return err ? err : move_area(v, find(v, r->old), r, dead);
+	err = split_range(v, r->old, end, dead);
+	if (err)
+		return err;
+	err = move_area(v, find(v, r->old), r, dead);
+	if (err < 0) {
+		unsplit(v, end, dead);
+		unsplit(v, r->old, dead);
+	}
+	return err;
 }
 
 static bool overlap(const struct remap *r)
