@@ -38,7 +38,7 @@ $(BUILD)/san/host/%.o: host/%.c host/host.mk
 
 $(BUILD)/host/%_test: host/%_test.c $(HOST_SAN_OBJ)
 	$(Q)mkdir -p $(@D)
-	$(Q)$(HOSTCC) $(HOST_FLAGS) $(HOST_SAN) -Ihost $< \
+	$(Q)$(HOSTCC) $(HOST_FLAGS) $(HOST_SAN) $< \
 		$(filter-out %/main.o,$(HOST_SAN_OBJ)) -lcmocka $(HOST_LIBS) -o $@
 
 $(BUILD)/host/fake_qemu: host/test/fake_qemu.c host/host.mk

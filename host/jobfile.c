@@ -30,7 +30,7 @@ struct word {
 	struct buf text;
 	size_t plain; /* leading characters that were neither quoted nor escaped */
 	bool open;    /* still in that leading part */
-	size_t offset; /* where it starts in the file */
+	size_t offset, end; /* where it is in the file */
 	int line, column;
 };
 
@@ -208,6 +208,7 @@ static int read_word(struct lexer *lx, struct word *w)
 			err = plain_character(lx, w);
 	}
 	buf_char(&w->text, 0);
+	w->end = lx->pos;
 	return err ? err : 1;
 }
 
@@ -311,14 +312,11 @@ static void scope_free(struct scope *scope)
 	free(scope->cwd);
 }
 
-static char *source_text(const struct lexer *lx, size_t from)
+/* The command as it was written, on one line. */
+static char *source_text(const struct lexer *lx, size_t from, size_t to)
 {
-	size_t to = lx->pos;
-	char *text;
+	char *text = text_utf8(lx->text + from, to - from, true);
 
-	while (to > from && isspace((unsigned char)lx->text[to - 1]))
-		to--;
-	text = text_utf8(lx->text + from, to - from, true);
 	for (char *p = text; *p; p++)
 		if (*p == '\n' || *p == '\t')
 			*p = ' ';
@@ -358,15 +356,18 @@ static int read_settings(struct lexer *lx, struct scope *scope, struct word *w)
 
 static int read_command(struct lexer *lx, struct job *job, struct word *w)
 {
+	size_t from = w->offset, to = w->end;
 	int more = 1;
 
 	if (!*word_text(w))
 		return fail_at(lx->error, w->line, w->column, "the program's name is empty");
 	while (more == 1) {
 		strings_add(&job->argv, word_text(w));
+		to = w->end;
 		buf_free(&w->text);
 		more = read_word(lx, w);
 	}
+	job->command = source_text(lx, from, to);
 	return more;
 }
 
@@ -375,17 +376,14 @@ static int read_line(struct lexer *lx, struct scope *lasting, struct jobs *jobs)
 	struct scope scope;
 	struct word w = { 0 };
 	struct job *job;
-	size_t from;
 	int more;
 
 	scope_copy(&scope, lasting);
 	more = read_settings(lx, &scope, &w);
 	if (more == 1) {
-		from = w.offset;
 		job = jobs_add(jobs);
 		job_from_scope(job, &scope);
 		more = read_command(lx, job, &w);
-		job->command = source_text(lx, from);
 	} else if (more == 0 && !scope.name) {
 		scope_free(lasting);
 		*lasting = scope;

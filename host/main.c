@@ -239,8 +239,11 @@ static void run_machine(const struct options *opt, struct session *s)
 		exit(0);
 	}
 	output_open(opt);
-	if (opt->batch)
+	if (opt->batch) {
 		progress_open(opt);
+		s->on_start = progress_start;
+		s->on_end = progress_end;
+	}
 	session_signals(s);
 	qemu_start(&s->qemu, archive);
 	close(archive);
@@ -264,7 +267,7 @@ static void say_outcome(const struct job *job, const struct options *opt)
 	const struct result *r = &job->result;
 	char *words;
 
-	if (opt->quiet || r->outcome == OUTCOME_EXITED || r->outcome >= OUTCOME_PANIC)
+	if (opt->quiet || r->outcome <= OUTCOME_EXITED || r->outcome >= OUTCOME_PANIC)
 		return;
 	if (r->outcome == OUTCOME_SIGNALLED && !r->cause && !opt->explain)
 		return; /* a plain signal is no news to who sent it */
@@ -284,6 +287,8 @@ static int run_status(const struct session *s)
 		return 128 + s->interrupted;
 	case VERDICT_OUTPUT:
 		return STATUS_WEIR;
+	case VERDICT_SILENT:
+		return job->result.outcome == OUTCOME_TIMEOUT ? STATUS_TIMEOUT : STATUS_WEIR;
 	default:
 		return output_failed() ? STATUS_WEIR : outcome_status(&job->result);
 	}

@@ -241,16 +241,21 @@ static void source_end(struct source *s)
 
 static void take_directory(struct node *root, const char *path, const char *below)
 {
-	struct source s = { .path = path, .root = root, .below = below, .disk = true };
+	size_t len = strlen(path);
+	char *top = must_copy(path);
+	struct source s = { .path = top, .root = root, .below = below, .disk = true };
 
+	while (len > 1 && top[len - 1] == '/') /* libarchive drops them too */
+		top[--len] = 0;
 	s.archive = archive_read_disk_new();
 	archive_read_disk_set_symlink_physical(s.archive);
 	archive_read_disk_set_behavior(s.archive, ARCHIVE_READDISK_NO_XATTR | ARCHIVE_READDISK_NO_ACL |
 			ARCHIVE_READDISK_NO_FFLAGS | ARCHIVE_READDISK_NO_SPARSE);
-	if (archive_read_disk_open(s.archive, path) != ARCHIVE_OK)
+	if (archive_read_disk_open(s.archive, top) != ARCHIVE_OK)
 		die(STATUS_WEIR, "cannot read %s: %s", path, reason(s.archive));
 	take_all(&s);
 	source_end(&s);
+	free(top);
 }
 
 static void allow_formats(struct archive *a)

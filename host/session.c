@@ -152,6 +152,8 @@ static void finish_all(struct session *s, enum outcome of_running)
 			job->result.wall_ns = clock_now() - job->started_mono;
 			job->ended_mono = clock_now();
 		}
+		if (job->state == JOB_ENDING)
+			warn_once(s, "output that never came");
 		if (job->state != JOB_DONE)
 			job_finish(s, job);
 	}
@@ -481,7 +483,7 @@ static void idle_overdue(struct session *s)
 	if (s->ready)
 		decide(s, VERDICT_SILENT, "the guest stopped reporting: QEMU was ended");
 	else
-		decide(s, VERDICT_SILENT, "the guest did not report that it is ready within %.0f s; "
+		decide(s, VERDICT_SILENT, "the guest did not report that it is ready within %.3g s; "
 			"is %s a kernel of Weir?", s->opt->boot_timeout_ns / 1e9, s->qemu.kernel);
 	abandon(s);
 }

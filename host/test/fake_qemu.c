@@ -282,7 +282,7 @@ static bool play_plain(int j, const char *what, char **args)
 	else if (!strcmp(what, "both"))
 		print(j, 1, "out\n"), print(j, 2, "err\n"), print(j, 3, "write(1) = 4\n"), end_exit(j, 0);
 	else if (!strcmp(what, "binary"))
-		frame(j, 1, "\xff\x00\x01<&>\x1b[31m\n", 13), end_exit(j, 1);
+		frame(j, 1, "\xff\x00\x01<&>\x1b[31m\n", 12), end_exit(j, 1);
 	else if (!strcmp(what, "timeout") || !strcmp(what, "oom") || !strcmp(what, "noexec") ||
 		!strcmp(what, "notfound") || !strcmp(what, "denied")) {
 		char text[64];
