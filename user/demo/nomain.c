@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: MIT */
+/* nomain.c: a program without main(): the library says so. */
+#include "weir.h"
