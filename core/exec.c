@@ -300,7 +300,7 @@ static inline void poll(struct cpu *c, struct task *t)
 {
 	long r;
 
-	atomic_exchange_explicit(&t->state, T_RUN, memory_order_acq_rel);
+	atomic_exchange_explicit(&t->state, T_RUN, memory_order_acquire);	/* sees what wakers did */
 	c->current = t;
 	c->count.polls++;
 	do {

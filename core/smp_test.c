@@ -18,13 +18,27 @@ void kernel_hart_main(struct cpu *c)
 	exec_run();
 }
 
-static int start_harts(void **state)
+/* Harts cannot be stopped: the tests run on one, then on all. */
+static void start_harts(u32 n)
 {
-	for (u32 i = 0; i < HARTS; i++) {
+	while (cpu_total() < n) {
+		u32 i = cpu_total();
+
 		assert_int_equal(host_start_hart(&cpus[i]), 0);
-		while (cpu_total() < i + 1)
+		while (cpu_total() == i)
 			usleep(100);
 	}
+}
+
+static int on_one(void **state)
+{
+	start_harts(1);
+	return 0;
+}
+
+static int on_all(void **state)
+{
+	start_harts(HARTS);
 	return 0;
 }
 
@@ -35,7 +49,7 @@ static struct tester *start(long (*main)(struct co *, struct task *), void *arg)
 	static u32 next;
 	struct tester *r = tester_create(main, arg);
 
-	host_interrupt(&cpus[next++ % HARTS], irq_wake, &r->t);
+	host_interrupt(&cpus[next++ % cpu_total()], irq_wake, &r->t);
 	return r;
 }
 
@@ -114,6 +128,7 @@ static void test_mutex(void **state)
 	struct tester *t[40];
 
 	mutex_init(&mutex);
+	guarded.a = guarded.b = 0;
 	for (u32 i = 0; i < 40; i++)
 		t[i] = start(adds, NULL);
 	finish(t, 40);
@@ -195,6 +210,7 @@ static void test_buffer(void **state)
 {
 	struct tester *t[PRODUCERS + CONSUMERS];
 
+	memset(&buffer, 0, sizeof(buffer));
 	waitq_init(&buffer.filled);
 	waitq_init(&buffer.drained);
 	for (u32 i = 0; i < PRODUCERS + CONSUMERS; i++)
@@ -258,7 +274,7 @@ static void serve(u32 clients, u32 requests)
 
 			if (!q)
 				continue;
-			host_interrupt(&cpus[served++ % HARTS], answer, q);
+			host_interrupt(&cpus[served++ % cpu_total()], answer, q);
 		}
 	}
 }
@@ -356,6 +372,7 @@ static void test_races(void **state)
 	struct tester *t[VICTIMS + 2];
 	struct troublemaker m[2] = { { t, VICTIMS, false }, { t, VICTIMS, true } };
 
+	won[0] = won[1] = won[2] = 0;
 	waitq_init(&racing);
 	for (u32 i = 0; i < VICTIMS; i++)
 		t[i] = start(races, NULL);
@@ -404,13 +421,19 @@ static void test_idle_harts_steal(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ring),
-		cmocka_unit_test(test_mutex),
-		cmocka_unit_test(test_buffer),
-		cmocka_unit_test(test_interrupts),
-		cmocka_unit_test(test_naps),
-		cmocka_unit_test(test_races),
-		cmocka_unit_test(test_idle_harts_steal),
+		cmocka_unit_test_setup(test_ring, on_one),
+		cmocka_unit_test_setup(test_mutex, on_one),
+		cmocka_unit_test_setup(test_buffer, on_one),
+		cmocka_unit_test_setup(test_interrupts, on_one),
+		cmocka_unit_test_setup(test_naps, on_one),
+		cmocka_unit_test_setup(test_races, on_one),
+		cmocka_unit_test_setup(test_ring, on_all),
+		cmocka_unit_test_setup(test_mutex, on_all),
+		cmocka_unit_test_setup(test_buffer, on_all),
+		cmocka_unit_test_setup(test_interrupts, on_all),
+		cmocka_unit_test_setup(test_naps, on_all),
+		cmocka_unit_test_setup(test_races, on_all),
+		cmocka_unit_test_setup(test_idle_harts_steal, on_all),
 	};
-	return cmocka_run_group_tests(tests, start_harts, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }
