@@ -2,13 +2,12 @@
 /*
  * dir.c: open directories.  The position is the cookie of the next entry: 0 ".", 1 "..", then what
  * the tree has, in order of cookies, which only grow; names that come or go meanwhile disturb nobody.
- * Entries that are not in the tree (ops->list) come after those, from position LISTED on.
+ * Entries that are not in the tree (ops->list) come after those, from position DIR_LISTED on.
  */
 #include <linux/fcntl.h>
 #include <string.h>
 #include "fs/path.h"
 
-#define LISTED (1ul << 48)		/* more than any cookie */
 enum { FIRST = 2, SEEK_START = 0, SEEK_HERE = 1 };
 
 struct dirent {				/* linux_dirent64 */
@@ -94,7 +93,7 @@ static bool add_children(struct file *f, struct sink *s)
 static bool add_tree(struct file *f, struct sink *s)
 {
 	guard(&tree_lock);
-	return add_dots(f, s) && (f->pos >= LISTED || add_children(f, s));
+	return add_dots(f, s) && (f->pos >= DIR_LISTED || add_children(f, s));
 }
 
 static void add_listed(struct file *f, struct sink *s)
@@ -105,9 +104,9 @@ static void add_listed(struct file *f, struct sink *s)
 
 	if (!ops->list)
 		return;
-	at = f->pos < LISTED ? 0 : f->pos - LISTED;
+	at = f->pos < DIR_LISTED ? 0 : f->pos - DIR_LISTED;
 	err = ops->list(f->inode, &at, &s->s);
-	f->pos = LISTED + at;
+	f->pos = DIR_LISTED + at;
 	if (err)
 		s->err = err;
 }

@@ -18,8 +18,9 @@ struct file;
 struct poller;				/* who waits in poll/select: fs/poll.h */
 
 struct file_ops {
-	/* Move bytes at *@pos and advance it (streams ignore it).  Result: bytes moved, 0 end of file,
-	 * -errno, PENDING.  -EFAULT with u->fault set: commit the page and call again (uio_retry). */
+	/* Move bytes at *@pos and advance it (streams ignore it).  Result: positive, 0 end of file,
+	 * -errno, PENDING; how much was moved since the uio began, through all faults and waits, is
+	 * u->done.  u->fault set: commit the page and call again (uio_retry). */
 	async long	(*read)(struct co *co, struct file *f, struct uio *u, u64 *pos);
 	async long	(*write)(struct co *co, struct file *f, struct uio *u, u64 *pos);
 	long		(*seek)(struct file *f, s64 offset, u32 whence);	/* NULL: -ESPIPE */
@@ -43,6 +44,15 @@ struct file {
 	u64			pos;
 	void			*data;		/* of the implementation */
 };
+
+/* For long transfers: let others run and go on.  What was moved is in the uio, so the operation starts
+ * over where it was. */
+static inline async long file_pause(void)
+{
+	task_requeue(task_current());
+	return PENDING;
+}
+enum { FILE_BATCH = 512 << 10 };		/* bytes moved before others get the hart */
 
 struct file *file_create(const struct file_ops *ops, u32 flags, void *data);	/* NULL: no memory */
 static inline struct file *file_get(struct file *f) { atomic_fetch_add(&f->refs, 1); return f; }

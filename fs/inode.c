@@ -6,6 +6,7 @@
  * last open file.  Numbers are never reused within an instance.
  */
 #include "fs/inode.h"
+#include <string.h>
 #include "core/log.h"
 #include "core/time.h"
 #include "fs/files.h"

@@ -31,6 +31,9 @@ enum {	/* inode.mode, as in struct stat */
 enum { MAY_EXEC = 1, MAY_WRITE = 2, MAY_READ = 4 };
 enum { NAME_MAX_LEN = 255, PATH_MAX_LEN = 4096, LINKS_MAX = 40 };
 
+/* Positions of an open directory: below are entries in the tree, from here on those of ops->list. */
+#define DIR_LISTED (1ul << 48)
+
 /* Directory entries on their way to a program: false when there is no more room. */
 struct dir_sink {
 	bool	(*add)(struct dir_sink *s, const char *name, u32 len, u64 ino, u32 mode, u64 next);
@@ -146,7 +149,7 @@ extern const struct fs_type tmpfs_type, devfs_type, procfs_type;
 
 /* A character device: whoever opens an inode with this number gets these operations. */
 struct char_device {
-	const char		*name;		/* in /dev; may contain a slash */
+	const char		*name;		/* in /dev */
 	u32			mode;		/* permission bits */
 	u32			rdev;		/* device_number() */
 	const struct file_ops	*ops;
@@ -156,7 +159,11 @@ static inline u32 device_number(u32 major, u32 minor)	/* as in struct stat */
 {
 	return (minor & 0xff) | (major & 0xfff) << 8 | (minor & ~0xffu) << 12;
 }
+enum { DEV_NULL = 0x103, DEV_TTY = 0x500, DEV_CONSOLE = 0x501 };
+
 /* Make the device known and give it a node in /dev; any time after fs_init(). */
 long devfs_add(const struct char_device *d);
 /* Prepare opening an inode of kind I_CHR or I_BLK: sets f->ops, f->data; -ENXIO. */
 long device_open(struct inode *ip, struct file *f);
+long memory_devices_add(void);
+long tty_devices_add(void);

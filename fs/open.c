@@ -70,9 +70,11 @@ static long set_ops(struct inode *ip, struct file *f)
 	return -ENXIO;
 }
 
+static const u32 not_kept = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC;
+
 long dentry_open(struct dentry *d, u32 flags, struct file **out)
 {
-	struct file *f = file_create(&path_file_ops, flags & ~(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC), NULL);
+	struct file *f = file_create(&path_file_ops, flags & ~not_kept, NULL);
 	long err = 0;
 
 	if (!f)
@@ -80,7 +82,7 @@ long dentry_open(struct dentry *d, u32 flags, struct file **out)
 	f->dentry = dentry_get(d);
 	f->inode = inode_get(d->inode);
 	if (flags & O_PATH)
-		f->flags = (flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) | O_ACCMODE;
+		f->flags = (flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW)) | O_ACCMODE;
 	else if ((err = set_ops(f->inode, f))) {
 		f->ops = NULL;		/* nothing to release */
 		file_put(f);
@@ -196,6 +198,26 @@ struct dentry *file_dentry(struct file *f)
 	if (file_path(f, name, sizeof(name)) < 0)
 		return NULL;
 	return dentry_free_standing(name, f->inode);
+}
+
+static const struct inode_ops nameless_ops = { };
+
+bool file_place(struct file *f, const char *path, u32 mode, u32 rdev)
+{
+	struct dentry *d;
+
+	if (!path_walk(&kernel_context, NULL, path, 0, &d)) {
+		if (inode_kind(d->inode) == (mode & I_FMT) && d->inode->rdev == rdev) {
+			f->dentry = d;
+			f->inode = inode_get(d->inode);
+			return true;
+		}
+		dentry_put(d);
+	}
+	f->inode = inode_create(&anon_fs, mode, &nameless_ops);
+	if (f->inode)
+		f->inode->rdev = rdev;
+	return f->inode;
 }
 
 /* --- for the kernel itself ----------------------------------------------------------------------- */

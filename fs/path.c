@@ -17,7 +17,7 @@ enum { SCRATCHES = 2, SCRATCH_ORDER = 1 };
 /* Per hart and path: a page for the path, a page for links. */
 static char *scratch_pages[CPU_MAX][SCRATCHES];
 
-static char *scratch(u32 which)
+char *path_scratch(u32 which)
 {
 	char **p = &scratch_pages[this_cpu()->id][which];
 
@@ -32,7 +32,7 @@ static char *scratch(u32 which)
 
 async long path_from_user(uaddr_t path, u32 which, char **out)
 {
-	char *s = scratch(which);
+	char *s = path_scratch(which);
 
 	if (unlikely(!s))
 		return -ENOMEM;
@@ -123,7 +123,7 @@ static long read_text(struct inode *ip, char *page, u32 room)
 
 static long follow_text(struct walk *w, struct inode *ip)
 {
-	char *s = scratch(w->flags & WALK_SECOND ? 1 : 0), *page;
+	char *s = path_scratch(w->flags & WALK_SECOND ? 1 : 0), *page;
 	size_t rest = strlen(w->rest);
 	long len;
 

@@ -29,6 +29,10 @@ struct last {			/* last component; the name lies in the path or in the scratch b
 	bool		slash;	/* a slash follows it */
 };
 
+/* The hart's scratch buffer @which (0, 1), a page; NULL: no memory.  Links of a walk with WALK_SECOND
+ * use what is behind the second. */
+char *path_scratch(u32 which);
+
 /* Copy a program's path into scratch buffer @which (0, 1): its length; -EFAULT, -ENAMETOOLONG,
  * -ENOMEM, PENDING. */
 async long path_from_user(uaddr_t path, u32 which, char **out);
@@ -63,6 +67,13 @@ async long file_open_wait(struct file *f);
 long dentry_open(struct dentry *d, u32 flags, struct file **out);
 /* The dentry of @f, made up if it has none: counted; NULL: no memory. */
 struct dentry *file_dentry(struct file *f);
+
+/* Let @f, which the kernel made, be the file at @path if that is what it should be; else an inode
+ * without a name.  False: no memory. */
+bool file_place(struct file *f, const char *path, u32 mode, u32 rdev);
+
+/* As whom the kernel itself walks: "/", user 0. */
+extern struct fs_context kernel_context;
 
 /* --- mounts (fs/mount.c) -------------------------------------------------------------------------------- */
 

@@ -12,15 +12,16 @@
 
 /* A file over dev/console.h: @stream 1, 2 (output), 3 (trace). NULL: no memory. */
 struct file *console_stdout(u32 job, u32 stream);
-/* A file over @in, which must outlive it: input_release is called when the last one is closed. */
+/* A file over @in, which must outlive it; attaching and detaching @in is the caller's. */
 struct file *console_stdin(struct input *in);
 struct file *null_open(u32 flags);		/* /dev/null: standard input of most jobs */
 
 struct tty;
-/* A terminal for @job fed by @in, which must have its ring; counted, one reference. */
+/* A terminal for @job fed by @in, which must have its ring and outlive it; sets in->received and
+ * in->data: attach it afterwards, detach it before tty_put().  Counted, one reference; NULL: no memory. */
 struct tty *tty_create(u32 job, struct input *in, u16 rows, u16 cols);
 struct tty *tty_get(struct tty *t);
-void tty_put(struct tty *t);			/* the last one detaches it from its input */
+void tty_put(struct tty *t);			/* with the last one nobody uses the input any more */
 struct file *tty_open(struct tty *t, u32 flags);	/* NULL: no memory */
 void tty_set_size(struct tty *t, u16 rows, u16 cols);	/* and SIGWINCH */
 /* Session and foreground process group; 0: none. */

@@ -13,7 +13,6 @@
 #include "fs/files.h"
 #include "fs/inode.h"
 
-enum { BATCH_PAGES = 128 };		/* copied before others get the hart */
 enum { SEEK_START, SEEK_HERE, SEEK_END_, SEEK_DATA_, SEEK_HOLE_ };
 static const u64 size_max = 1ul << 43;
 
@@ -31,13 +30,6 @@ static void extend(struct inode *ip, u64 size)
 	guard(&ip->lock);
 	if (size > ip->size)
 		tmpfs_set_size(ip, size);
-}
-
-/* Long transfers let others run: the position and the uio know how far we are. */
-static long pause(void)
-{
-	task_requeue(task_current());
-	return PENDING;
 }
 
 /* --- read ---------------------------------------------------------------------------------- */
@@ -66,8 +58,8 @@ static async long tmpfs_read(struct co *co, struct file *f, struct uio *u, u64 *
 		*pos += got;
 		if (unlikely(got < n))
 			break;
-		if (unlikely(*pos - start >= BATCH_PAGES * PAGE_SIZE) && u->left && *pos < size)
-			return pause();
+		if (unlikely(*pos - start >= FILE_BATCH) && u->left && *pos < size)
+			return file_pause();
 	}
 	inode_accessed(ip);
 	return *pos != start ? (long)(*pos - start) : u->fault ? -EFAULT : 0;
@@ -148,8 +140,8 @@ static async long tmpfs_write(struct co *co, struct file *f, struct uio *u, u64 
 			extend(ip, *pos);
 		if ((u32)r < n)
 			break;
-		if (unlikely(*pos - start >= BATCH_PAGES * PAGE_SIZE) && u->left)
-			return pause();
+		if (unlikely(*pos - start >= FILE_BATCH) && u->left)
+			return file_pause();
 	}
 	if (*pos != start)
 		inode_touch(ip);

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: MIT
+/*
+ * mount.c: which file system is where.  A mounted instance is in `mounts' and its root covers a
+ * directory: both are changed under tree_lock.  Unmounting takes the names of an instance apart; open
+ * files keep their inodes.
+ */
+#include <string.h>
+#include "core/log.h"
+#include "fs/path.h"
+#include "lib/text.h"
+
+static const struct fs_type *const types[] = { &tmpfs_type, &devfs_type, &procfs_type };
+static const struct fs_type ramfs_type = { .name = "ramfs", .magic = 0x858458f6, .mount = tmpfs_mount };
+static const struct fs_type rootfs_type = {
+	.name = "rootfs", .magic = 0x01021994, .nodev = true, .mount = tmpfs_mount,
+};
+static TAILQ_HEAD(, filesystem) mounts = TAILQ_HEAD_INITIALIZER(mounts);
+struct dentry *root_dentry;
+
+static const struct fs_type *find_type(const char *name)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(types); i++)
+		if (!strcmp(types[i]->name, name))
+			return types[i];
+	return !strcmp(name, ramfs_type.name) ? &ramfs_type : NULL;
+}
+
+/* --- taking an instance apart -------------------------------------------------------------------- */
+
+/* Some name without names below it, out of the tree; NULL: only the root is left. */
+static struct dentry *pluck_leaf(struct dentry *root)
+{
+	struct dentry *d = root;
+
+	guard(&tree_lock);
+	while (!dentry_empty(d))
+		d = TAILQ_FIRST(&d->children);
+	if (d == root)
+		return NULL;
+	dentry_unlink(d);
+	if (!(d->flags & D_PINNED))
+		return dentry_get(d);
+	d->flags &= ~D_PINNED;
+	d->inode->nlink--;
+	return d;
+}
+
+static void instance_end(struct filesystem *fs)
+{
+	struct dentry *d;
+
+	while (fs->root && (d = pluck_leaf(fs->root)))
+		dentry_put(d);
+	dentry_put(fs->root);
+	fs->root = NULL;
+	filesystem_put(fs);
+}
+
+/* --- mount ------------------------------------------------------------------------------------------ */
+
+static long instance_create(const struct fs_type *type, const char *source, u32 flags,
+			    const char *options, struct filesystem **out)
+{
+	struct filesystem *fs = filesystem_create(type, source);
+	long err = fs ? type->mount(fs, options) : -ENOMEM;
+
+	if (err && fs)
+		instance_end(fs);
+	if (err)
+		return err;
+	fs->flags = flags;
+	*out = fs;
+	return 0;
+}
+
+static long cover(struct dentry *at, struct filesystem *fs)
+{
+	guard(&tree_lock);
+	if (at->flags & (D_GONE | D_FREE))
+		return -ENOENT;
+	if (at->cover || at == root_dentry || at->flags & D_PASSING)
+		return -EBUSY;
+	at->cover = dentry_get(fs->root);
+	fs->root->covers = dentry_get(at);
+	TAILQ_INSERT_TAIL(&mounts, fs, link);
+	return 0;
+}
+
+long mount_new(struct dentry *at, const char *type_name, const char *source, u32 flags,
+	       const char *options)
+{
+	const struct fs_type *type = find_type(type_name);
+	struct filesystem *fs;
+	long err;
+
+	if (!type)
+		return -ENODEV;
+	if (!inode_is_dir(at->inode))
+		return -ENOTDIR;
+	err = instance_create(type, source, flags, options, &fs);
+	if (err)
+		return err;
+	err = cover(at, fs);
+	if (err)
+		instance_end(fs);
+	return err;
+}
+
+long mount_root(void)
+{
+	struct filesystem *fs;
+	long err = instance_create(&rootfs_type, "rootfs", 0, "mode=755", &fs);
+
+	if (err)
+		return err;
+	root_dentry = fs->root;
+	TAILQ_INSERT_TAIL(&mounts, fs, link);
+	return 0;
+}
+
+/* --- unmount ---------------------------------------------------------------------------------------- */
+
+/* Is any name used but by the tree itself?  @extra: references to the root that are accounted for. */
+static bool busy(struct dentry *d, u32 extra)
+{
+	struct dentry *c;
+	u32 n = extra;
+
+	TAILQ_FOREACH(c, &d->children, sibling)
+		n++;
+	return d->cover || atomic_load(&d->refs) != n;
+}
+
+/* The name after @d in the tree below @root, depth first; NULL: that was all. */
+static struct dentry *next_name(struct dentry *d, struct dentry *root)
+{
+	if (!dentry_empty(d))
+		return TAILQ_FIRST(&d->children);
+	for (; d != root; d = d->parent)
+		if (TAILQ_NEXT(d, sibling))
+			return TAILQ_NEXT(d, sibling);
+	return NULL;
+}
+
+/* The root: of its instance, of the mount, the caller's. */
+static bool instance_busy(struct dentry *root)
+{
+	if (busy(root, 3))
+		return true;
+	for (struct dentry *d = next_name(root, root); d; d = next_name(d, root))
+		if (busy(d, 1))
+			return true;
+	return false;
+}
+
+static long uncover(struct dentry *root, bool lazy, struct dentry **at)
+{
+	guard(&tree_lock);
+	if (root->parent != root || !root->covers)
+		return -EINVAL;
+	if (!lazy && instance_busy(root))
+		return -EBUSY;
+	for (struct dentry *d = root; d; d = next_name(d, root))
+		if (d->cover)
+			return -EBUSY;		/* mounts inside: not even lazily */
+	*at = root->covers;
+	(*at)->cover = NULL;
+	root->covers = NULL;
+	TAILQ_REMOVE(&mounts, root->inode->fs, link);
+	return 0;
+}
+
+long mount_remove(struct dentry *root, bool lazy)
+{
+	struct filesystem *fs = root->inode->fs;
+	struct dentry *at;
+	long err = uncover(root, lazy, &at);
+
+	if (err)
+		return err;
+	dentry_put(at);
+	dentry_put(root);
+	instance_end(fs);
+	return 0;
+}
+
+/* --- lists ---------------------------------------------------------------------------------------------- */
+
+/* The n-th mount, its root counted. */
+static struct dentry *nth_root(u32 n)
+{
+	struct filesystem *fs;
+
+	guard(&tree_lock);
+	TAILQ_FOREACH(fs, &mounts, link)
+		if (!n--)
+			return dentry_get(fs->root);
+	return NULL;
+}
+
+long mounts_text(struct text *t)
+{
+	char path[256];
+	struct dentry *d;
+
+	for (u32 i = 0; (d = nth_root(i)); i++) {
+		struct filesystem *fs = d->inode->fs;
+
+		bool named = dentry_path(d, root_dentry, path, sizeof(path)) >= 0;
+
+		text_add(t, "%s %s %s %s%s%s%s 0 0\n", fs->source, named ? path : "?", fs->type->name,
+			 fs->flags & FS_READONLY ? "ro" : "rw", fs->flags & FS_NOSUID ? ",nosuid" : "",
+			 fs->flags & FS_NODEV ? ",nodev" : "", fs->flags & FS_NOEXEC ? ",noexec" : "");
+		dentry_put(d);
+	}
+	return 0;
+}
+
+long filesystems_text(struct text *t)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(types); i++)
+		text_add(t, "%s\t%s\n", types[i]->nodev ? "nodev" : "", types[i]->name);
+	text_add(t, "nodev\t%s\n", ramfs_type.name);
+	return 0;
+}
+
+static u64 instance_pages(struct filesystem *fs)
+{
+	struct inode *ip;
+	u64 n = 0;
+
+	guard(&fs->lock);
+	TAILQ_FOREACH(ip, &fs->inodes, link)
+		n += ip->pages.count;
+	return n;
+}
+
+u64 fs_memory_pages(void)
+{
+	struct filesystem *fs;
+	u64 n = instance_pages(&anon_fs);
+
+	guard(&tree_lock);
+	TAILQ_FOREACH(fs, &mounts, link)
+		n += instance_pages(fs);
+	return n;
+}

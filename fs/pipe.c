@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: MIT
+/*
+ * pipe.c: bounded byte queue between programs.  A pipe hangs at its inode as long as an end is open;
+ * the last end to close frees it.  p->lock guards every field but the counts' way from and to zero,
+ * which inode->lock guards as well (order: inode->lock, p->lock), and is never held across a wait.
+ * Whoever changes the fill level or an end count wakes the other side.
+ *
+ * Bytes in..out lie in a ring of pages which exist only where there are bytes, and one spare, so that
+ * a steady stream does not visit the page allocator.  An empty pipe goes back to the start of its page:
+ * short messages stay in one.
+ */
+#include "fs/pipe.h"
+#include <linux/fcntl.h>
+#include <asm/ioctls.h>
+#include "fs/inode.h"
+#include "fs/poll.h"
+#include "mem/heap.h"
+#include "mem/page.h"
+
+enum { PIPE_PAGES = 16, PIPE_SIZE = PIPE_PAGES << PAGE_SHIFT, PIPE_ATOMIC = 4096 };
+
+struct pipe {
+	spinlock_t	lock;
+	u32		in, out;		/* bytes ever written, read; wrap */
+	u32		readers, writers;
+	u32		reader_opens, writer_opens;	/* ever: for those who wait to open */
+	struct waitq	rq, wq;			/* readers, writers that wait; pollers */
+	struct page	*spare;
+	struct page	*slot[PIPE_PAGES];
+};
+static struct slab pipe_slab = SLAB("pipe", struct pipe);
+
+static inline u32 pipe_used(const struct pipe *p) { return p->in - p->out; }
+static inline u32 pipe_room(const struct pipe *p) { return PIPE_SIZE - pipe_used(p); }
+static inline struct page **slot_of(struct pipe *p, u32 at)
+{
+	return &p->slot[at >> PAGE_SHIFT & (PIPE_PAGES - 1)];
+}
+static inline u32 in_page(u32 at) { return at & (PAGE_SIZE - 1); }
+
+static inline void wake_some(struct waitq *q)
+{
+	if (!waitq_empty(q))
+		wake_one(q);
+}
+
+/* --- bytes in and out ---------------------------------------------------------------------- */
+
+static char *page_for(struct pipe *p)
+{
+	struct page **s = slot_of(p, p->in);
+
+	if (unlikely(!*s)) {
+		*s = p->spare ? p->spare : page_alloc_for(fs_charge(), false);
+		p->spare = NULL;
+		if (!*s)
+			return NULL;
+	}
+	return page_virt(*s);
+}
+
+/* As much of @u as there is room for, up to a page that is not there. */
+static long fill(struct pipe *p, struct uio *u)
+{
+	u32 room, n, got;
+	char *page;
+
+	while (u->left && (room = pipe_room(p))) {
+		if (!(page = page_for(p)))
+			return -ENOMEM;
+		n = min(min((u32)PAGE_SIZE - in_page(p->in), room), (u32)min(u->left, 1ul << 30));
+		got = uio_in(u, page + in_page(p->in), n);
+		p->in += got;
+		if (unlikely(got < n))
+			return -EFAULT;
+	}
+	return 0;
+}
+
+/* Up to PIPE_ATOMIC bytes go in whole: after a fault in the middle none is there. */
+static long fill_whole(struct pipe *p, struct uio *u)
+{
+	struct uio before = *u;
+	u32 in = p->in;
+	long err = fill(p, u);
+
+	if (likely(!err))
+		return 0;
+	before.fault = u->fault;
+	*u = before;
+	p->in = in;
+	return err;
+}
+
+static void drop_page(struct pipe *p, struct page **s)
+{
+	if (p->spare)
+		page_put(*s);
+	else
+		p->spare = *s;
+	*s = NULL;
+}
+
+static void drain(struct pipe *p, struct uio *u)
+{
+	u32 n, got;
+
+	while (u->left && p->in != p->out) {
+		struct page **s = slot_of(p, p->out);
+
+		n = min(min((u32)PAGE_SIZE - in_page(p->out), pipe_used(p)), (u32)min(u->left, 1ul << 30));
+		got = uio_out(u, (char *)page_virt(*s) + in_page(p->out), n);
+		p->out += got;
+		if (got && !in_page(p->out))
+			drop_page(p, s);
+		if (unlikely(got < n))
+			break;
+	}
+	if (p->in == p->out)
+		p->in = p->out = align_down(p->in, PAGE_SIZE);
+}
+
+/* --- file operations ------------------------------------------------------------------------- */
+
+static async long pipe_read(struct co *co, struct file *f, struct uio *u, u64 *pos)
+{
+	struct pipe *p = f->data;
+	u64 before = u->done;
+
+	guard(&p->lock);
+	if (p->in == p->out) {
+		if (!p->writers || !u->left || u->done)
+			return u->done;
+		return u->nowait ? -EAGAIN : wait_on(&p->rq);
+	}
+	drain(p, u);
+	if (p->in != p->out)
+		wake_some(&p->rq);	/* pass the baton on */
+	if (!waitq_empty(&p->wq))
+		wake_all(&p->wq);	/* not each fits into the room there is now */
+	return u->done == before && u->fault ? -EFAULT : (long)u->done;
+}
+
+static long write_full(struct pipe *p, struct uio *u)
+{
+	if (!u->nowait)
+		return wait_on(&p->wq);
+	return u->done ? (long)u->done : -EAGAIN;
+}
+
+static async long pipe_write(struct co *co, struct file *f, struct uio *u, u64 *pos)
+{
+	struct pipe *p = f->data;
+	u64 before = u->done;
+	long err;
+
+	guard(&p->lock);
+	if (unlikely(!p->readers))
+		return -EPIPE;
+	if (likely(u->done + u->left <= PIPE_ATOMIC)) {
+		if (unlikely(pipe_room(p) < u->left))
+			return write_full(p, u);
+		err = fill_whole(p, u);
+	} else {
+		err = fill(p, u);
+	}
+	if (u->done != before)
+		wake_some(&p->rq);
+	if (unlikely(err && u->done == before))
+		return err;
+	return u->left && !err ? write_full(p, u) : (long)u->done;
+}
+
+static u32 pipe_poll(struct file *f, struct poller *pl)
+{
+	struct pipe *p = f->data;
+	u32 mode = f->flags & O_ACCMODE, events = 0;
+
+	guard(&p->lock);
+	if (mode != O_WRONLY) {
+		poll_add(pl, &p->rq);
+		if (p->in != p->out)
+			events |= POLLIN | POLLRDNORM;
+		if (!p->writers && p->writer_opens != (u32)f->pos)
+			events |= POLLHUP;
+	}
+	if (mode != O_RDONLY) {
+		poll_add(pl, &p->wq);
+		if (pipe_room(p) >= PIPE_ATOMIC)
+			events |= POLLOUT | POLLWRNORM;
+		if (!p->readers)
+			events |= POLLERR;
+	}
+	return events;
+}
+
+static async long pipe_ioctl(struct co *co, struct file *f, u32 request, u64 arg)
+{
+	struct pipe *p = f->data;
+	s32 used = pipe_used(p);
+
+	return request == FIONREAD ? user_put(arg, used) : -ENOTTY;
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
+
+static struct pipe *pipe_new(void)
+{
+	struct pipe *p = slab_alloc(&pipe_slab);
+
+	if (p) {
+		*p = (struct pipe){ };
+		waitq_init(&p->rq);
+		waitq_init(&p->wq);
+	}
+	return p;
+}
+
+static void pipe_free(struct pipe *p)
+{
+	for (u32 i = 0; i < PIPE_PAGES; i++)
+		if (p->slot[i])
+			page_put(p->slot[i]);
+	if (p->spare)
+		page_put(p->spare);
+	slab_free(&pipe_slab, p);
+}
+
+static bool leave_end(struct pipe *p, u32 mode)
+{
+	guard(&p->lock);
+	p->readers -= mode != O_WRONLY;
+	p->writers -= mode != O_RDONLY;
+	wake_all(&p->rq);
+	wake_all(&p->wq);
+	return !p->readers && !p->writers;
+}
+
+static void pipe_release(struct file *f)
+{
+	struct inode *ip = f->inode;
+	struct pipe *p = f->data;
+	bool last;
+
+	spin_lock(&ip->lock);
+	last = leave_end(p, f->flags & O_ACCMODE);
+	if (last)
+		ip->pipe = NULL;
+	spin_unlock(&ip->lock);
+	if (last)
+		pipe_free(p);
+}
+
+static const struct file_ops pipe_ops = {
+	.read = pipe_read, .write = pipe_write, .ioctl = pipe_ioctl, .poll = pipe_poll,
+	.release = pipe_release,
+};
+
+/* f->pos keeps what the other side's count of openings was: a change is what open() waits for. */
+static void enter_end(struct pipe *p, struct file *f)
+{
+	u32 mode = f->flags & O_ACCMODE;
+
+	guard(&p->lock);
+	f->pos = mode == O_WRONLY ? p->reader_opens : p->writer_opens;
+	p->readers += mode != O_WRONLY;
+	p->writers += mode != O_RDONLY;
+	p->reader_opens += mode != O_WRONLY;
+	p->writer_opens += mode != O_RDONLY;
+	wake_all(&p->rq);
+	wake_all(&p->wq);
+	f->ops = &pipe_ops;
+	f->data = p;
+}
+
+long fifo_open(struct inode *ip, struct file *f)
+{
+	u32 mode = f->flags & O_ACCMODE;
+
+	guard(&ip->lock);
+	if (mode == O_WRONLY && f->flags & O_NONBLOCK && !(ip->pipe && ip->pipe->readers))
+		return -ENXIO;
+	if (!ip->pipe && !(ip->pipe = pipe_new()))
+		return -ENOMEM;
+	enter_end(ip->pipe, f);
+	return 0;
+}
+
+async long fifo_wait(struct file *f)
+{
+	struct pipe *p = f->data;
+	u32 mode = f->flags & O_ACCMODE;
+
+	if (f->ops != &pipe_ops || mode == O_RDWR || f->flags & O_NONBLOCK)
+		return 0;
+	guard(&p->lock);
+	if (mode == O_RDONLY)
+		return p->writers || p->writer_opens != (u32)f->pos ? 0 : wait_on(&p->rq);
+	return p->readers || p->reader_opens != (u32)f->pos ? 0 : wait_on(&p->wq);
+}
+
+static const struct inode_ops anon_pipe_ops = { };
+
+static struct file *open_end(struct inode *ip, u32 flags)
+{
+	struct file *f = file_create(&pipe_ops, flags, NULL);
+
+	if (f) {
+		f->inode = inode_get(ip);
+		enter_end(ip->pipe, f);
+	}
+	return f;
+}
+
+long pipe_create(u32 flags, struct file **reader, struct file **writer)
+{
+	struct inode *ip = inode_create(&anon_fs, I_FIFO | 0600, &anon_pipe_ops);
+	long err = -ENOMEM;
+
+	if (!ip)
+		return err;
+	if (!(ip->pipe = pipe_new()))
+		goto out;
+	*reader = open_end(ip, flags | O_RDONLY);
+	if (!*reader) {
+		pipe_free(ip->pipe);
+		goto out;
+	}
+	*writer = open_end(ip, flags | O_WRONLY);
+	if (!*writer) {
+		file_put(*reader);
+		goto out;
+	}
+	(*reader)->pos = UINT32_MAX;	/* it has had a writer: POLLHUP when there is none */
+	err = 0;
+out:
+	inode_put(ip);
+	return err;
+}
