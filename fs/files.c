@@ -135,6 +135,18 @@ struct files *files_get(struct files *t)
 	return t;
 }
 
+struct files *files_unshare(struct files *t)
+{
+	struct files *own;
+
+	if (atomic_load(&t->refs) == 1)
+		return t;
+	own = files_copy(t);
+	if (own)
+		files_put(t);
+	return own;
+}
+
 static void close_file(struct files *t, struct file *f)
 {
 	if (f->inode && f->inode->locks)

@@ -9,8 +9,9 @@
 #include <string.h>
 #include "core/log.h"
 #include "core/time.h"
-#include "fs/files.h"
 #include "fs/locks.h"
+#include "fs/path.h"
+#include "fs/procfs.h"
 #include "mem/heap.h"
 #include "mem/vm.h"
 
@@ -88,6 +89,23 @@ struct inode *inode_create(struct filesystem *fs, u32 mode, const struct inode_o
 	guard(&fs->lock);
 	TAILQ_INSERT_TAIL(&fs->inodes, ip, link);
 	return ip;
+}
+
+long pageset_path(struct pageset *set, char *buf, size_t size, u64 *ino)
+{
+	struct inode *ip = container_of(set, struct inode, pages);
+	struct dentry *d;
+	long n;
+
+	if (set->owner_put != pages_owner_put)
+		return 0;			/* memory that is no file */
+	*ino = ip->ino;
+	spin_lock(&tree_lock);
+	d = ip->alias ? dentry_get(ip->alias) : NULL;
+	spin_unlock(&tree_lock);
+	n = d ? dentry_path(d, root_dentry, buf, size) : 0;
+	dentry_put(d);
+	return n;
 }
 
 static void inode_free(struct inode *ip)
