@@ -18,8 +18,9 @@ void check_host_program(const char *path)
 	struct stat st;
 
 	if (stat(path, &st))
-		die(errno == ENOENT || errno == ENOTDIR ? STATUS_NOTFOUND : STATUS_NOEXEC, "%s: %s%s", path,
-			strerror(errno), errno == ENOENT ? " (with --root, programs are looked up there)" : "");
+		die(errno == ENOENT || errno == ENOTDIR ? STATUS_NOTFOUND : STATUS_NOEXEC,
+			"%s: %s%s", path, strerror(errno),
+			errno == ENOENT ? " (with --root, programs are looked up there)" : "");
 	if (S_ISDIR(st.st_mode))
 		die(STATUS_NOEXEC, "%s is a directory, not a program", path);
 	if (!S_ISREG(st.st_mode))
@@ -34,15 +35,18 @@ static void judge(struct node *root, const struct elf *elf, const char *shown)
 {
 	switch (elf->kind) {
 	case ELF_FOREIGN:
-		die(STATUS_NOEXEC, "%s is a program for %s; weir runs riscv64 programs", shown, elf->machine);
+		die(STATUS_NOEXEC, "%s is a program for %s; weir runs riscv64 programs", shown,
+			elf->machine);
 	case ELF_BROKEN:
 		die(STATUS_NOEXEC, "%s is not a whole ELF program: cut off or damaged", shown);
 	case ELF_NOT:
 		die(STATUS_NOEXEC, "%s is neither an ELF program nor a #! script", shown);
 	case ELF_SCRIPT:
 	case ELF_GOOD:
-		if (elf->interpreter && *elf->interpreter == '/' && !tree_find(root, elf->interpreter, true))
-			die(STATUS_NOTFOUND, "%s needs the interpreter %s, which is not there; see --root",
+		if (elf->interpreter && *elf->interpreter == '/' &&
+			!tree_find(root, elf->interpreter, true))
+			die(STATUS_NOTFOUND,
+				"%s needs the interpreter %s, which is not there; see --root",
 				shown, elf->interpreter);
 	}
 }

@@ -76,9 +76,9 @@ static int header(struct writer *w, const char *name, const struct inode *i, uin
 	int err;
 
 	snprintf(head, sizeof head, "070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X",
-		i->number, st->st_mode, st->st_uid, st->st_gid,
-		S_ISDIR(st->st_mode) ? 2 : i->names, (unsigned)st->st_mtime, (unsigned)content,
-		0, 0, major(st->st_rdev), minor(st->st_rdev), (unsigned)namesize, 0);
+		i->number, st->st_mode, st->st_uid, st->st_gid, S_ISDIR(st->st_mode) ? 2 : i->names,
+		(unsigned)st->st_mtime, (unsigned)content, 0, 0, major(st->st_rdev),
+		minor(st->st_rdev), (unsigned)namesize, 0);
 	err = put(w, head, HEADER);
 	if (!err)
 		err = put(w, name, strlen(name));

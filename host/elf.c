@@ -68,7 +68,8 @@ static bool offset_of(const struct image *im, uint64_t address, uint64_t *offset
 	for (int i = 0; i < im->nphdrs; i++) {
 		const Elf64_Phdr *p = &im->phdrs[i];
 
-		if (p->p_type == PT_LOAD && address >= p->p_vaddr && address - p->p_vaddr < p->p_filesz) {
+		if (p->p_type == PT_LOAD && address >= p->p_vaddr &&
+			address - p->p_vaddr < p->p_filesz) {
 			*offset = address - p->p_vaddr + p->p_offset;
 			return true;
 		}
@@ -90,7 +91,8 @@ static bool read_names(const struct image *im, const Elf64_Dyn *dyn, int n, stru
 	char *table;
 	bool ok;
 
-	if (!size || size > STRINGS_MAX || !offset_of(im, dynamic_value(dyn, n, DT_STRTAB), &offset))
+	if (!size || size > STRINGS_MAX ||
+		!offset_of(im, dynamic_value(dyn, n, DT_STRTAB), &offset))
 		return false;
 	table = must_alloc(size + 1);
 	ok = read_at(im, offset, table, size);

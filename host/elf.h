@@ -11,10 +11,10 @@ enum elf_kind { ELF_GOOD, ELF_SCRIPT, ELF_FOREIGN, ELF_BROKEN, ELF_NOT };
 
 struct elf {
 	enum elf_kind kind;
-	const char *machine;	 /* "riscv64", "x86_64", ... */
-	char *interpreter;	 /* PT_INTERP or the word after #!, or NULL */
-	struct strings needed;	 /* DT_NEEDED */
-	char *runpath;		 /* DT_RUNPATH or DT_RPATH, or NULL */
+	const char *machine;	   /* "riscv64", "x86_64", ... */
+	char *interpreter;	   /* PT_INTERP or the word after #!, or NULL */
+	struct strings needed;	   /* DT_NEEDED */
+	char *runpath;		   /* DT_RUNPATH or DT_RPATH, or NULL */
 	uint64_t entry, low, high; /* physical extent of what is loaded */
 };
 

@@ -62,12 +62,14 @@ static void read_counts(const cJSON *o, struct result *r)
 	if (!cJSON_IsObject(counts))
 		return;
 	r->counts = must_alloc(COUNTS_MAX * sizeof *r->counts);
-	cJSON_ArrayForEach(item, counts) {
+	cJSON_ArrayForEach(item, counts)
+	{
 		uint64_t times = number_value(item, 0);
 
 		if (times && r->ncounts < COUNTS_MAX)
 			r->counts[r->ncounts++] = (struct count){
-				text_utf8(item->string, strnlen(item->string, 64), true), times };
+				text_utf8(item->string, strnlen(item->string, 64), true), times
+			};
 	}
 	r->counts = must_grow(r->counts, r->ncounts * sizeof *r->counts);
 }
@@ -78,11 +80,13 @@ static void read_failures(const cJSON *o, struct result *r)
 
 	if (!cJSON_IsArray(errors))
 		return;
-	cJSON_ArrayForEach(item, errors) {
+	cJSON_ArrayForEach(item, errors)
+	{
 		if (r->nfailures == FAILURES_MAX)
 			break;
 		r->failures[r->nfailures++] = (struct failure){ .syscall = text(item, "syscall"),
-			.path = text(item, "path"), .detail = text(item, "detail"),
+			.path = text(item, "path"),
+			.detail = text(item, "detail"),
 			.error = small(item, "errno") };
 	}
 }

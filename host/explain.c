@@ -71,7 +71,8 @@ static char *explain_limit(const struct job *job)
 
 	text_bytes(job->result.peak_bytes, peak);
 	if (!job->memory)
-		return must_print("the machine's memory was used up at %s; give it more with -m", peak);
+		return must_print(
+			"the machine's memory was used up at %s; give it more with -m", peak);
 	return must_print("it used %s of the %s it may have", peak, text_bytes(job->memory, limit));
 }
 
@@ -88,11 +89,14 @@ static char *explain_outcome(const struct job *job)
 	case OUTCOME_OOM:
 		return explain_limit(job);
 	case OUTCOME_NOTFOUND:
-		return must_print("no file %s, or no interpreter for it", job->path ? job->path : job->argv.items[0]);
+		return must_print("no file %s, or no interpreter for it",
+			job->path ? job->path : job->argv.items[0]);
 	case OUTCOME_NOEXEC:
-		return must_print("%s is not a program this machine can run", job->path ? job->path : job->argv.items[0]);
+		return must_print("%s is not a program this machine can run",
+			job->path ? job->path : job->argv.items[0]);
 	case OUTCOME_DENIED:
-		return must_print("%s may not be executed", job->path ? job->path : job->argv.items[0]);
+		return must_print(
+			"%s may not be executed", job->path ? job->path : job->argv.items[0]);
 	default:
 		return outcome_words(r);
 	}

@@ -55,7 +55,8 @@ static void take_line(struct guestlog *log)
 static void take(struct guestlog *log, const char *data, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
-		if (data[i] == '\r' || (data[i] == '\n' && !buf_len(&log->line) && !log->past_firmware))
+		if (data[i] == '\r' ||
+			(data[i] == '\n' && !buf_len(&log->line) && !log->past_firmware))
 			continue;
 		if (data[i] != '\n')
 			buf_char(&log->line, data[i]);

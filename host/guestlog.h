@@ -13,7 +13,7 @@ struct guestlog {
 	struct buf line, tail;
 };
 
-void guestlog_fill(struct guestlog *log);	/* read what is there */
-void guestlog_print(struct guestlog *log);	/* the tail, to standard error */
+void guestlog_fill(struct guestlog *log);  /* read what is there */
+void guestlog_print(struct guestlog *log); /* the tail, to standard error */
 
 #endif

@@ -28,8 +28,8 @@ struct lexer {
 
 struct word {
 	struct buf text;
-	size_t plain; /* leading characters that were neither quoted nor escaped */
-	bool open;    /* still in that leading part */
+	size_t plain;	    /* leading characters that were neither quoted nor escaped */
+	bool open;	    /* still in that leading part */
 	size_t offset, end; /* where it is in the file */
 	int line, column;
 };
@@ -144,7 +144,8 @@ static int double_quoted(struct lexer *lx, struct word *w)
 		if (c == AT_END)
 			return fail_at(lx->error, line, column, "this \" is never closed");
 		if (c == '$' || c == '`')
-			return fail_here(lx, "nothing is expanded here: write '...' or a backslash before it");
+			return fail_here(lx,
+				"nothing is expanded here: write '...' or a backslash before it");
 		if (!c)
 			return fail_here(lx, "a NUL byte cannot be part of a command");
 		if (skip_joint(lx))
@@ -185,7 +186,7 @@ static bool ends_word(const struct lexer *lx)
 	int c = peek(lx);
 
 	return c == AT_END || c == ' ' || c == '\t' || c == '\n' ||
-		(c == '\r' && lx->pos + 1 < lx->len && lx->text[lx->pos + 1] == '\n');
+	       (c == '\r' && lx->pos + 1 < lx->len && lx->text[lx->pos + 1] == '\n');
 }
 
 /* 1 and a word, 0 at the end of the line, -EINVAL. */
@@ -194,7 +195,9 @@ static int read_word(struct lexer *lx, struct word *w)
 	int err = 0;
 
 	skip_blanks(lx);
-	*w = (struct word){ .open = true, .offset = lx->pos, .line = lx->line, .column = lx->column };
+	*w = (struct word){
+		.open = true, .offset = lx->pos, .line = lx->line, .column = lx->column
+	};
 	if (ends_word(lx))
 		return 0;
 	while (!err && !ends_word(lx)) {
@@ -242,8 +245,9 @@ static void replace(char **slot, const char *text)
 
 static const char *set_expect(struct scope *scope, const char *value)
 {
-	return expect_parse(value, &scope->expect) ?
-		"exit:N, signal:NAME, timeout, oom, noexec, notfound, denied or any" : NULL;
+	return expect_parse(value, &scope->expect)
+		       ? "exit:N, signal:NAME, timeout, oom, noexec, notfound, denied or any"
+		       : NULL;
 }
 
 /* What the value should have been, or NULL if it is fine. */
@@ -285,9 +289,11 @@ static int apply_setting(struct lexer *lx, const struct word *w, struct scope *s
 		*value++ = 0;
 	if (!known_setting(key))
 		err = fail_at(lx->error, w->line, w->column,
-			"unknown setting @%.40s: use @name, @timeout, @memory, @expect or @cwd", key);
+			"unknown setting @%.40s: use @name, @timeout, @memory, @expect or @cwd",
+			key);
 	else if (!value)
-		err = fail_at(lx->error, w->line, w->column, "@%s needs a value: @%s=...", key, key);
+		err = fail_at(
+			lx->error, w->line, w->column, "@%s needs a value: @%s=...", key, key);
 	else if ((wanted = set_value(scope, key, value)))
 		err = fail_at(lx->error, w->line, w->column + (int)strlen(key) + 2,
 			"@%s=%.40s: expected %s", key, value, wanted);
@@ -400,8 +406,10 @@ int jobfile_parse(const char *text, size_t len, const struct job *defaults, stru
 	struct jobfile_error *error)
 {
 	struct lexer lx = { .text = text, .len = len, .line = 1, .column = 1, .error = error };
-	const struct scope start = { .env = defaults->env, .cwd = defaults->cwd,
-		.timeout_ns = defaults->timeout_ns, .memory = defaults->memory,
+	const struct scope start = { .env = defaults->env,
+		.cwd = defaults->cwd,
+		.timeout_ns = defaults->timeout_ns,
+		.memory = defaults->memory,
 		.expect = defaults->expect };
 	struct scope lasting;
 	int err = 0;

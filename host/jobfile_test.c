@@ -30,8 +30,8 @@ static void words(const char *text, size_t count, const char *const *expected)
 	jobs_free(&jobs);
 }
 
-#define WORDS(text, ...) \
-	words(text, sizeof((const char *[]){ __VA_ARGS__ }) / sizeof(char *), \
+#define WORDS(text, ...)                                                                           \
+	words(text, sizeof((const char *[]){ __VA_ARGS__ }) / sizeof(char *),                      \
 		(const char *[]){ __VA_ARGS__ })
 
 static void quoting(void **state)
@@ -63,7 +63,9 @@ static void settings(void **state)
 
 	(void)state;
 	assert_int_equal(parse("@name='a b' @timeout=2.5 @memory=32M @cwd=/x @expect=signal:segv "
-		"A=1 B='2 3' A=4 prog", &jobs, &error), 0);
+			       "A=1 B='2 3' A=4 prog",
+				 &jobs, &error),
+		0);
 	job = &jobs.items[0];
 	assert_string_equal(job->name, "a b");
 	assert_true(job->timeout_ns == 2500000000u && job->memory == 32u << 20);
@@ -84,7 +86,8 @@ static void lasting_settings(void **state)
 
 	(void)state;
 	assert_int_equal(parse("one x # remark\n\n@timeout=3 A=1\n\n  # c\n@timeout=4 two\nthree\n",
-		&jobs, &error), 0);
+				 &jobs, &error),
+		0);
 	assert_int_equal(jobs.count, 3);
 	assert_string_equal(jobs.items[0].command, "one x");
 	assert_true(jobs.items[0].timeout_ns == 7);
@@ -183,9 +186,12 @@ static void noise(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(quoting), cmocka_unit_test(settings),
-		cmocka_unit_test(lasting_settings), cmocka_unit_test(errors),
-		cmocka_unit_test(nul_byte), cmocka_unit_test(noise),
+		cmocka_unit_test(quoting),
+		cmocka_unit_test(settings),
+		cmocka_unit_test(lasting_settings),
+		cmocka_unit_test(errors),
+		cmocka_unit_test(nul_byte),
+		cmocka_unit_test(noise),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,8 +136,12 @@ static void events(void **state)
 	assert_int_equal(event_parse("{\"event\":\"start\",\"job\":5}", &e), 0);
 	assert_true(e.kind == EVENT_START && e.job == 5);
 	event_free(&e);
-	assert_int_equal(event_parse("{\"event\":\"end\",\"job\":1,\"outcome\":\"exited\",\"code\":7,"
-		"\"instructions\":9007199254740992,\"syscall_counts\":{\"read\":2,\"x\":\"y\",\"z\":-1}}", &e), 0);
+	assert_int_equal(
+		event_parse(
+			"{\"event\":\"end\",\"job\":1,\"outcome\":\"exited\",\"code\":7,"
+			"\"instructions\":9007199254740992,\"syscall_counts\":{\"read\":2,\"x\":\"y\",\"z\":-1}}",
+			&e),
+		0);
 	assert_true(e.result.outcome == OUTCOME_EXITED && e.result.code == 7);
 	assert_true(e.result.instructions == 9007199254740992ull);
 	assert_int_equal(e.result.ncounts, 1);
@@ -146,7 +150,8 @@ static void events(void **state)
 
 static void lies(void **state)
 {
-	static const char *const bad[] = { "", "x", "[]", "{}", "{\"event\":1}", "{\"event\":\"end\"", "null" };
+	static const char *const bad[] = { "", "x", "[]", "{}", "{\"event\":1}",
+		"{\"event\":\"end\"", "null" };
 	static const char *const odd[] = {
 		"{\"event\":\"end\",\"job\":-1,\"outcome\":3}",
 		"{\"event\":\"end\",\"job\":1e999,\"outcome\":\"panic\"}",
@@ -172,8 +177,12 @@ static void lies(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(frames), cmocka_unit_test(bad_frames), cmocka_unit_test(lines),
-		cmocka_unit_test(sending), cmocka_unit_test(events), cmocka_unit_test(lies),
+		cmocka_unit_test(frames),
+		cmocka_unit_test(bad_frames),
+		cmocka_unit_test(lines),
+		cmocka_unit_test(sending),
+		cmocka_unit_test(events),
+		cmocka_unit_test(lies),
 	};
 
 	signal(SIGPIPE, SIG_IGN); /* as weir does */

@@ -30,7 +30,9 @@ enum { JOBFILE_MAX = 64 << 20, MAX_FAILED = 100 };
 
 static struct job job_defaults(const struct options *opt)
 {
-	return (struct job){ .env = opt->env, .cwd = (char *)opt->cwd, .timeout_ns = opt->timeout_ns,
+	return (struct job){ .env = opt->env,
+		.cwd = (char *)opt->cwd,
+		.timeout_ns = opt->timeout_ns,
 		.expect = { OUTCOME_EXITED, 0 } };
 }
 
@@ -82,7 +84,8 @@ static void batch_jobs(const struct options *opt, struct jobs *jobs)
 	char *text = read_all(opt->jobfile, &len);
 
 	if (jobfile_parse(text, len, &defaults, jobs, &error))
-		die(STATUS_WEIR, "%s:%d:%d: %s", opt->jobfile, error.line, error.column, error.text);
+		die(STATUS_WEIR, "%s:%d:%d: %s", opt->jobfile, error.line, error.column,
+			error.text);
 	if (!jobs->count)
 		die(STATUS_WEIR, "%s: there is no job in it", opt->jobfile);
 	for (size_t i = 0; i < jobs->count; i++)
@@ -103,13 +106,20 @@ static void put_programs(struct node *root, const struct options *opt, struct jo
 			check_host_program(job->argv.items[0]);
 		pack_program(root, job->argv.items[0], opt->sysroot);
 		job->path = pack_guest_path(job->argv.items[0]);
+		if (!*job->path) {
+			free(job->path);
+			job->path = must_copy("/");
+		}
 	}
 }
 
-static void put_jobs(struct node *root, const struct options *opt, const struct jobs *jobs, bool tty)
+static void put_jobs(
+	struct node *root, const struct options *opt, const struct jobs *jobs, bool tty)
 {
 	const struct job_setting setting = { .strace = opt->strace,
-		.input = opt->batch ? "null" : tty ? "tty" : "io" };
+		.input = opt->batch ? "null"
+			 : tty	    ? "tty"
+				    : "io" };
 	struct node *file = tree_put(root, "/.weir/jobs", S_IFREG | 0600);
 	size_t len;
 	char *list = jobs_pack(jobs, &setting, &len);
@@ -142,7 +152,8 @@ static struct node *build_tree(const struct options *opt, struct jobs *jobs, boo
 	if (!opt->root)
 		put_programs(root, opt, jobs);
 	pack_basics(root);
-	if (opt->cwd && !tree_find(root, opt->cwd, true) && !tree_put(root, opt->cwd, S_IFDIR | 0755))
+	if (opt->cwd && !tree_find(root, opt->cwd, true) &&
+		!tree_put(root, opt->cwd, S_IFDIR | 0755))
 		die(STATUS_WEIR, "-w %s: %s", opt->cwd, strerror(errno));
 	check_single(root, opt, &jobs->items[0]);
 	put_jobs(root, opt, jobs, tty);
@@ -159,7 +170,8 @@ static int build_archive(const struct options *opt, struct jobs *jobs, bool tty,
 	if (err && culprit)
 		die(STATUS_WEIR, "cannot pack %s: %s", culprit, strerror(-err));
 	if (err)
-		die(STATUS_WEIR, "cannot write the guest's files: %s; is $TMPDIR full?", strerror(-err));
+		die(STATUS_WEIR, "cannot write the guest's files: %s; is $TMPDIR full?",
+			strerror(-err));
 	tree_free(root);
 	return fd;
 }
@@ -314,8 +326,8 @@ static int run_account(struct session *s)
 	return run_status(s);
 }
 
-static bool write_report(const char *path, void (*print)(FILE *, const struct report *),
-	const struct report *report)
+static bool write_report(
+	const char *path, void (*print)(FILE *, const struct report *), const struct report *report)
 {
 	FILE *to;
 
@@ -346,7 +358,8 @@ static int batch_status(const struct session *s, bool reported)
 	if (s->interrupted)
 		return 128 + s->interrupted;
 	if (!reported || output_failed() || progress_log_failed() || s->verdict == VERDICT_OUTPUT ||
-		(s->verdict == VERDICT_QEMU && !s->ready) || (s->verdict == VERDICT_SILENT && !s->ready))
+		(s->verdict == VERDICT_QEMU && !s->ready) ||
+		(s->verdict == VERDICT_SILENT && !s->ready))
 		return STATUS_WEIR;
 	return failed > MAX_FAILED ? STATUS_TOO_MANY : (int)failed;
 }
@@ -354,8 +367,11 @@ static int batch_status(const struct session *s, bool reported)
 static int batch_account(struct session *s, uint64_t began)
 {
 	const struct options *opt = s->opt;
-	const struct report report = { .jobs = s->jobs, .boot = &s->boot, .name = opt->jobfile,
-		.wall_ns = clock_now() - began, .explain = opt->explain };
+	const struct report report = { .jobs = s->jobs,
+		.boot = &s->boot,
+		.name = opt->jobfile,
+		.wall_ns = clock_now() - began,
+		.explain = opt->explain };
 	bool reported;
 
 	say_verdict(s);

@@ -13,16 +13,41 @@
 #include "text.h"
 
 enum {
-	KEY_ROOT = 256, KEY_SYSROOT, KEY_ARCH, KEY_TIMEOUT, KEY_TRUST, KEY_STRACE, KEY_SUMMARY,
-	KEY_EXPLAIN, KEY_GDB, KEY_LOG, KEY_DRY_RUN, KEY_ICOUNT, KEY_KERNEL, KEY_FAIL_FAST,
-	KEY_RESULTS, KEY_JOBLOG, KEY_REPORT, KEY_QEMU, KEY_QEMU_LOG, KEY_APPEND, KEY_BOOT_TIMEOUT,
-	KEY_ENV = 'e', KEY_WORKDIR = 'w', KEY_VOLUME = 'v', KEY_PORT = 'p', KEY_MEMORY = 'm',
-	KEY_CPUS = 'c', KEY_JOBS = 'j', KEY_QUIET = 'q',
+	KEY_ROOT = 256,
+	KEY_SYSROOT,
+	KEY_ARCH,
+	KEY_TIMEOUT,
+	KEY_TRUST,
+	KEY_STRACE,
+	KEY_SUMMARY,
+	KEY_EXPLAIN,
+	KEY_GDB,
+	KEY_LOG,
+	KEY_DRY_RUN,
+	KEY_ICOUNT,
+	KEY_KERNEL,
+	KEY_FAIL_FAST,
+	KEY_RESULTS,
+	KEY_JOBLOG,
+	KEY_REPORT,
+	KEY_QEMU,
+	KEY_QEMU_LOG,
+	KEY_APPEND,
+	KEY_BOOT_TIMEOUT,
+	KEY_ENV = 'e',
+	KEY_WORKDIR = 'w',
+	KEY_VOLUME = 'v',
+	KEY_PORT = 'p',
+	KEY_MEMORY = 'm',
+	KEY_CPUS = 'c',
+	KEY_JOBS = 'j',
+	KEY_QUIET = 'q',
 };
 
 static const struct argp_option common_options[] = {
 	{ NULL, 0, NULL, 0, "Files:", 1 },
-	{ "root", KEY_ROOT, "PATH", 0, "root file system: a directory, or a tar or cpio archive", 0 },
+	{ "root", KEY_ROOT, "PATH", 0, "root file system: a directory, or a tar or cpio archive",
+		0 },
 	{ "volume", KEY_VOLUME, "HOST:GUEST[:ro]", 0, "copy a file or directory in", 0 },
 	{ "sysroot", KEY_SYSROOT, "DIR", 0, "where a single program's libraries are", 0 },
 	{ "env", KEY_ENV, "NAME[=VALUE]", 0, "set a variable, or pass it on", 0 },
@@ -36,7 +61,8 @@ static const struct argp_option common_options[] = {
 	{ "kernel", KEY_KERNEL, "FILE", 0, "kernel to boot", 0 },
 	{ "append", KEY_APPEND, "WORDS", 0, "more words for the kernel's command line", 0 },
 	{ "qemu", KEY_QEMU, "PROGRAM", 0, "QEMU to use (qemu-system-riscv64)", 0 },
-	{ "boot-timeout", KEY_BOOT_TIMEOUT, "SECONDS", 0, "give up if the guest is silent (30)", 0 },
+	{ "boot-timeout", KEY_BOOT_TIMEOUT, "SECONDS", 0, "give up if the guest is silent (30)",
+		0 },
 	{ NULL, 0, NULL, 0, "What happened:", 3 },
 	{ "strace", KEY_STRACE, "FILE", OPTION_ARG_OPTIONAL, "print each system call", 0 },
 	{ "summary", KEY_SUMMARY, NULL, 0, "print system calls by name, the busiest first", 0 },
@@ -122,7 +148,8 @@ static void parse_report(struct options *opt, const char *arg)
 		else if (!strncmp(item, "tap=", 4) && item[4])
 			opt->report_tap = item + 4;
 		else
-			die(STATUS_WEIR, "--report %s: write json=FILE, junit=FILE or tap=FILE", item);
+			die(STATUS_WEIR, "--report %s: write json=FILE, junit=FILE or tap=FILE",
+				item);
 	}
 }
 
@@ -222,7 +249,8 @@ static error_t parse_common(int key, char *arg, struct argp_state *state)
 		die(STATUS_WEIR, "-p is not supported yet: there is no network");
 	if (key == KEY_TRUST)
 		die(STATUS_WEIR, "--trust is not supported yet");
-	if (parse_files(opt, key, arg) || parse_machine(opt, key, arg) || parse_account(opt, key, arg))
+	if (parse_files(opt, key, arg) || parse_machine(opt, key, arg) ||
+		parse_account(opt, key, arg))
 		return 0;
 	return ARGP_ERR_UNKNOWN;
 }
@@ -272,7 +300,8 @@ static error_t parse_batch(int key, char *arg, struct argp_state *state)
 		return 0;
 	case ARGP_KEY_ARG:
 		if (opt->jobfile)
-			die(STATUS_WEIR, "batch: one job file, please: %s or %s?", opt->jobfile, arg);
+			die(STATUS_WEIR, "batch: one job file, please: %s or %s?", opt->jobfile,
+				arg);
 		opt->jobfile = arg;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
@@ -282,7 +311,8 @@ static error_t parse_batch(int key, char *arg, struct argp_state *state)
 	}
 }
 
-static const struct argp common_argp = { common_options, parse_common, NULL, NULL, NULL, NULL, NULL };
+static const struct argp common_argp = { common_options, parse_common, NULL, NULL, NULL, NULL,
+	NULL };
 
 static const struct argp_child children[] = {
 	{ &common_argp, 0, NULL, 0 },
@@ -293,15 +323,15 @@ static const struct argp run_argp = { NULL, parse_run, "PROGRAM [ARG...]",
 	"Run a Linux program in a small machine of its own.", children, NULL, NULL };
 
 static const struct argp batch_argp = { batch_options, parse_batch, "JOBFILE",
-	"Run the jobs of a file, one command a line; '-' is standard input.", children, NULL, NULL };
+	"Run the jobs of a file, one command a line; '-' is standard input.", children, NULL,
+	NULL };
 
-static const char usage[] =
-	"weir runs Linux programs in batches on a small kernel inside QEMU\n"
-	"\n"
-	"  weir run   [OPTIONS] [--] PROGRAM [ARG...]\n"
-	"  weir batch [OPTIONS] JOBFILE\n"
-	"\n"
-	"weir run --help and weir batch --help list the options.\n";
+static const char usage[] = "weir runs Linux programs in batches on a small kernel inside QEMU\n"
+			    "\n"
+			    "  weir run   [OPTIONS] [--] PROGRAM [ARG...]\n"
+			    "  weir batch [OPTIONS] JOBFILE\n"
+			    "\n"
+			    "weir run --help and weir batch --help list the options.\n";
 
 static const char version[] = "weir 0.1";
 
@@ -309,8 +339,9 @@ static void defaults(struct options *opt)
 {
 	const char *qemu = getenv("WEIR_QEMU");
 
-	*opt = (struct options){ .memory = 128 << 20, .cpus = 1, .slots = 1,
-		.boot_timeout_ns = 30000000000ull };
+	*opt = (struct options){
+		.memory = 128 << 20, .cpus = 1, .slots = 1, .boot_timeout_ns = 30000000000ull
+	};
 	opt->qemu = qemu && *qemu ? qemu : "qemu-system-riscv64";
 	strings_add(&opt->env, "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 	strings_add(&opt->env, "HOME=/");
@@ -340,6 +371,7 @@ void options_parse(int argc, char **argv, struct options *opt)
 	}
 	opt->batch = !strcmp(command, "batch");
 	if (!opt->batch && strcmp(command, "run"))
-		die(STATUS_WEIR, "what to do? weir run PROGRAM, weir batch JOBFILE, or weir --help");
+		die(STATUS_WEIR,
+			"what to do? weir run PROGRAM, weir batch JOBFILE, or weir --help");
 	parse_command(argc - 1, argv + 1, opt);
 }

@@ -50,7 +50,8 @@ const char *signal_name(int signal, char out[16])
 {
 	const char *abbreviation = signal > 0 ? sigabbrev_np(signal) : NULL;
 
-	snprintf(out, 16, abbreviation ? "SIG%.11s" : "signal %.0s%d", abbreviation ? abbreviation : "", signal);
+	snprintf(out, 16, abbreviation ? "SIG%.11s" : "signal %.0s%d",
+		abbreviation ? abbreviation : "", signal);
 	return out;
 }
 
@@ -160,7 +161,8 @@ int expect_parse(const char *text, struct expect *expect)
 		return expect_value(text + 7, expect);
 	}
 	expect->outcome = outcome_from_name(text);
-	return expect->outcome >= OUTCOME_TIMEOUT && expect->outcome <= OUTCOME_DENIED ? 0 : -EINVAL;
+	return expect->outcome >= OUTCOME_TIMEOUT && expect->outcome <= OUTCOME_DENIED ? 0
+										       : -EINVAL;
 }
 
 const char *expect_text(const struct expect *expect, char out[32])

@@ -27,23 +27,23 @@ struct tail {
 };
 
 struct capture {
-	int fd[STREAMS];       /* [1], [2]: files the output is kept in, or -1 */
+	int fd[STREAMS]; /* [1], [2]: files the output is kept in, or -1 */
 	off_t size[STREAMS];
 	off_t printed[STREAMS];
 	struct tail tail[STREAMS];
-	bool tails;	       /* are wanted, until the job has passed */
-	char *directory;       /* of --results, or NULL */
-	struct capture *next;  /* in the queue of those to be printed */
+	bool tails;	      /* are wanted, until the job has passed */
+	char *directory;      /* of --results, or NULL */
+	struct capture *next; /* in the queue of those to be printed */
 };
 
 struct sink output_sinks[3];
 
 static struct {
-	bool grouped;	       /* output waits for the end of its job */
+	bool grouped; /* output waits for the end of its job */
 	bool tails;
 	const char *results;
-	struct strings names;  /* directories used so far */
-	int trace;	       /* --strace=FILE, or -1 */
+	struct strings names; /* directories used so far */
+	int trace;	      /* --strace=FILE, or -1 */
 	bool failed;
 	struct capture *first, **last;
 	int queued;
@@ -52,7 +52,8 @@ static struct {
 static void failed(const char *what, const char *path)
 {
 	if (!out.failed)
-		say("cannot write %s %s: %s; the rest of it is not kept", what, path, strerror(errno));
+		say("cannot write %s %s: %s; the rest of it is not kept", what, path,
+			strerror(errno));
 	out.failed = true;
 }
 
@@ -144,7 +145,8 @@ static void keep(struct capture *c, int stream, const char *data, size_t len)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n <= 0) {
-			failed("output of jobs to", c->directory ? c->directory : "a temporary file");
+			failed("output of jobs to",
+				c->directory ? c->directory : "a temporary file");
 			return;
 		}
 		c->size[stream] += n;
@@ -195,7 +197,8 @@ static void drop_files(struct capture *c)
 {
 	for (int i = 1; i < STREAMS; i++) {
 		if (c->fd[i] >= 0 && close(c->fd[i]))
-			failed("output of jobs to", c->directory ? c->directory : "a temporary file");
+			failed("output of jobs to",
+				c->directory ? c->directory : "a temporary file");
 		c->fd[i] = -1;
 	}
 }
@@ -273,7 +276,7 @@ bool output_idle(void)
 bool output_stalled(void)
 {
 	return sink_pending(&output_sinks[1]) > PENDING_MAX ||
-		sink_pending(&output_sinks[2]) > PENDING_MAX || out.queued > QUEUE_MAX;
+	       sink_pending(&output_sinks[2]) > PENDING_MAX || out.queued > QUEUE_MAX;
 }
 
 bool output_failed(void)

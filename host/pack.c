@@ -81,7 +81,8 @@ static void spool(struct source *s, struct inode *i)
 		end = at + (int64_t)len;
 	}
 	if (r != ARCHIVE_EOF)
-		die(STATUS_WEIR, "%s: broken archive: %s", s->path, archive_error_string(s->archive));
+		die(STATUS_WEIR, "%s: broken archive: %s", s->path,
+			archive_error_string(s->archive));
 	if (i->st.st_size < end)
 		i->st.st_size = end;
 	s->spooled += (i->st.st_size + SECTOR - 1) & ~(off_t)(SECTOR - 1);
@@ -156,7 +157,8 @@ static void put_entry(struct source *s, const char *path, struct archive_entry *
 	set_owner(n->inode, st, s->disk);
 	if (S_ISLNK(st->st_mode)) {
 		free(n->inode->target);
-		n->inode->target = must_copy(archive_entry_symlink(e) ? archive_entry_symlink(e) : "");
+		n->inode->target =
+			must_copy(archive_entry_symlink(e) ? archive_entry_symlink(e) : "");
 	} else if (S_ISREG(st->st_mode)) {
 		set_content(s, n, e);
 	}
@@ -249,8 +251,9 @@ static void take_directory(struct node *root, const char *path, const char *belo
 		top[--len] = 0;
 	s.archive = archive_read_disk_new();
 	archive_read_disk_set_symlink_physical(s.archive);
-	archive_read_disk_set_behavior(s.archive, ARCHIVE_READDISK_NO_XATTR | ARCHIVE_READDISK_NO_ACL |
-			ARCHIVE_READDISK_NO_FFLAGS | ARCHIVE_READDISK_NO_SPARSE);
+	archive_read_disk_set_behavior(
+		s.archive, ARCHIVE_READDISK_NO_XATTR | ARCHIVE_READDISK_NO_ACL |
+				   ARCHIVE_READDISK_NO_FFLAGS | ARCHIVE_READDISK_NO_SPARSE);
 	if (archive_read_disk_open(s.archive, top) != ARCHIVE_OK)
 		die(STATUS_WEIR, "cannot read %s: %s", path, reason(s.archive));
 	take_all(&s);
@@ -279,7 +282,8 @@ static void take_archive(struct node *root, const char *path)
 	s.archive = archive_read_new();
 	allow_formats(s.archive);
 	if (archive_read_open_filename(s.archive, path, READ_BLOCK) != ARCHIVE_OK)
-		die(STATUS_WEIR, "%s is not a readable tar or cpio archive: %s", path, reason(s.archive));
+		die(STATUS_WEIR, "%s is not a readable tar or cpio archive: %s", path,
+			reason(s.archive));
 	take_all(&s);
 	if (!s.entries)
 		die(STATUS_WEIR, "%s is an empty archive", path);
@@ -296,7 +300,8 @@ static bool disk_image(const char *path)
 		close(fd);
 	if (n < (ssize_t)sizeof block)
 		return false;
-	return (block[510] == 0x55 && block[511] == 0xaa) || (block[1080] == 0x53 && block[1081] == 0xef);
+	return (block[510] == 0x55 && block[511] == 0xaa) ||
+	       (block[1080] == 0x53 && block[1081] == 0xef);
 }
 
 void pack_root(struct node *root, const char *path)
@@ -312,7 +317,8 @@ void pack_root(struct node *root, const char *path)
 	else if (!st.st_size)
 		die(STATUS_WEIR, "--root %s is an empty file", path);
 	else if (disk_image(path))
-		die(STATUS_WEIR, "--root %s: disk images are not supported yet; give a directory or an archive",
+		die(STATUS_WEIR,
+			"--root %s: disk images are not supported yet; give a directory or an archive",
 			path);
 	else
 		take_archive(root, path);

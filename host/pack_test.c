@@ -223,11 +223,19 @@ static struct tiny tiny_elf(void)
 {
 	return (struct tiny){
 		.header = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, 1 },
-			.e_type = ET_EXEC, .e_machine = EM_RISCV, .e_phoff = sizeof(Elf64_Ehdr),
-			.e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 2 },
-		.load = { .p_type = PT_LOAD, .p_vaddr = 0x10000, .p_paddr = 0x10000,
-			.p_filesz = sizeof(struct tiny), .p_memsz = sizeof(struct tiny) },
-		.interp = { .p_type = PT_INTERP, .p_offset = offsetof(struct tiny, name), .p_filesz = 16 },
+			.e_type = ET_EXEC,
+			.e_machine = EM_RISCV,
+			.e_phoff = sizeof(Elf64_Ehdr),
+			.e_phentsize = sizeof(Elf64_Phdr),
+			.e_phnum = 2 },
+		.load = { .p_type = PT_LOAD,
+			.p_vaddr = 0x10000,
+			.p_paddr = 0x10000,
+			.p_filesz = sizeof(struct tiny),
+			.p_memsz = sizeof(struct tiny) },
+		.interp = { .p_type = PT_INTERP,
+			.p_offset = offsetof(struct tiny, name),
+			.p_filesz = 16 },
 		.name = "/lib/ld.so",
 	};
 }
@@ -276,9 +284,14 @@ static void elf_noise(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(tree_walk), cmocka_unit_test(tree_names), cmocka_unit_test(archive),
-		cmocka_unit_test(missing_host_file), cmocka_unit_test(guest_paths),
-		cmocka_unit_test(placement), cmocka_unit_test(elf_kinds), cmocka_unit_test(elf_noise),
+		cmocka_unit_test(tree_walk),
+		cmocka_unit_test(tree_names),
+		cmocka_unit_test(archive),
+		cmocka_unit_test(missing_host_file),
+		cmocka_unit_test(guest_paths),
+		cmocka_unit_test(placement),
+		cmocka_unit_test(elf_kinds),
+		cmocka_unit_test(elf_noise),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,7 +162,8 @@ static void put_library(struct search *s, const char *name, const char *runpath)
 		die(STATUS_NOEXEC, "%s needs more than %d libraries", s->program, LIBRARIES_MAX);
 	host = find_library(s, name, runpath);
 	if (!host)
-		die(STATUS_NOTFOUND, "%s needs the library %s, which is not found; use --sysroot or --root",
+		die(STATUS_NOTFOUND,
+			"%s needs the library %s, which is not found; use --sysroot or --root",
 			s->program, name);
 	guest = must_print("/lib/%s", name);
 	put_found(s, host, guest);
@@ -185,7 +186,8 @@ static void put_interpreter(struct search *s, const char *path)
 	if (!host)
 		host = find_library(s, name, NULL);
 	if (!host)
-		die(STATUS_NOTFOUND, "%s needs the interpreter %s, which is not found; use --sysroot or --root",
+		die(STATUS_NOTFOUND,
+			"%s needs the interpreter %s, which is not found; use --sysroot or --root",
 			s->program, path);
 	strings_add(&s->done, name);
 	put_found(s, host, path);
@@ -193,10 +195,13 @@ static void put_interpreter(struct search *s, const char *path)
 	free(copy);
 }
 
-static void put_dynamic(struct node *root, const char *host, const char *sysroot, const struct elf *elf)
+static void put_dynamic(
+	struct node *root, const char *host, const char *sysroot, const struct elf *elf)
 {
 	char *copy = must_copy(host);
-	struct search s = { .root = root, .sysroot = sysroot, .program = host, .beside = dirname(copy) };
+	struct search s = {
+		.root = root, .sysroot = sysroot, .program = host, .beside = dirname(copy)
+	};
 
 	if (elf->interpreter)
 		put_interpreter(&s, elf->interpreter);

@@ -75,13 +75,15 @@ static void running_names(const struct session *s, struct buf *line)
 static void draw(const struct session *s)
 {
 	struct buf line = { 0 };
-	char *head = must_print("[%zu/%zu] %zu failed, running: ", s->done, s->jobs->count, s->failed);
+	char *head =
+		must_print("[%zu/%zu] %zu failed, running: ", s->done, s->jobs->count, s->failed);
 	size_t room = width() - 1;
 
 	buf_add(&line, head, strlen(head));
 	running_names(s, &line);
 	wipe();
-	sink_write(&output_sinks[2], buf_data(&line), buf_len(&line) < room ? buf_len(&line) : room);
+	sink_write(
+		&output_sinks[2], buf_data(&line), buf_len(&line) < room ? buf_len(&line) : room);
 	progress.drawn = true;
 	buf_free(&line);
 	free(head);

@@ -25,10 +25,10 @@
 /* Descriptors in the child. */
 enum { FD_CTL = 3, FD_IO, FD_LOG, FD_ARCHIVE, FDS_ABOVE = 16 };
 
-#define RAM_BASE	0x80000000ull
-#define MIB		(1ull << 20)
-#define FDT_SIZE	MIB
-#define PAGE_MASK	4095ull
+#define RAM_BASE  0x80000000ull
+#define MIB	  (1ull << 20)
+#define FDT_SIZE  MIB
+#define PAGE_MASK 4095ull
 
 static void add(struct qemu *q, const char *option, const char *value)
 {
@@ -117,7 +117,8 @@ static void inspect_kernel(const char *path, struct elf *elf)
 	elf_read(fd, 0, st.st_size, elf);
 	close(fd);
 	if (elf->kind == ELF_FOREIGN)
-		die(STATUS_WEIR, "the kernel %s is for %s, not riscv64; see --kernel", path, elf->machine);
+		die(STATUS_WEIR, "the kernel %s is for %s, not riscv64; see --kernel", path,
+			elf->machine);
 	if (elf->kind != ELF_GOOD)
 		die(STATUS_WEIR, "the kernel %s is not a whole ELF file; see --kernel", path);
 }
@@ -163,17 +164,21 @@ static void add_archive(struct qemu *q, const struct options *opt, uint64_t size
 
 	inspect_kernel(q->kernel, &elf);
 	if (qemu_place(opt->memory, elf.low, elf.high, size, &place))
-		die(STATUS_WEIR, "%lluK of memory are too small for the kernel and these files; use -m %lluM",
-			(unsigned long long)opt->memory >> 10, (unsigned long long)place.needed >> 20);
+		die(STATUS_WEIR,
+			"%lluK of memory are too small for the kernel and these files; use -m %lluM",
+			(unsigned long long)opt->memory >> 10,
+			(unsigned long long)place.needed >> 20);
 	add(q, "-kernel", q->kernel);
 	if (!place.ours) {
 		add_text(q, "-initrd", must_print("/proc/self/fd/%d", FD_ARCHIVE));
 		add(q, "-append", words);
 	} else {
-		add_text(q, "-device", must_print("loader,file=/proc/self/fd/%d,addr=0x%llx,force-raw=on",
-			FD_ARCHIVE, (unsigned long long)place.address));
-		add_text(q, "-append", must_print("%s initrd=0x%llx,%llu", words,
-			(unsigned long long)place.address, (unsigned long long)size));
+		add_text(q, "-device",
+			must_print("loader,file=/proc/self/fd/%d,addr=0x%llx,force-raw=on",
+				FD_ARCHIVE, (unsigned long long)place.address));
+		add_text(q, "-append",
+			must_print("%s initrd=0x%llx,%llu", words,
+				(unsigned long long)place.address, (unsigned long long)size));
 	}
 	elf_free(&elf);
 }

@@ -17,9 +17,9 @@ struct qemu {
 
 /* Where the archive goes in the guest's memory. */
 struct placement {
-	bool ours;	  /* we load it, at `address`; otherwise QEMU's usual place is good */
+	bool ours; /* we load it, at `address`; otherwise QEMU's usual place is good */
 	uint64_t address;
-	uint64_t needed;  /* with -ENOMEM: memory that would do */
+	uint64_t needed; /* with -ENOMEM: memory that would do */
 };
 
 int qemu_place(uint64_t memory, uint64_t kernel_low, uint64_t kernel_high, uint64_t archive,

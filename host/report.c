@@ -123,8 +123,8 @@ void report_table(FILE *to, const struct report *r)
 	char wall[16];
 
 	widths(r->jobs, &name, &outcome);
-	fprintf(to, "      %-*s  %-*s %9s %9s %9s %13s %9s %7s %9s\n", name, "job", outcome, "outcome",
-		"time", "user", "kernel", "instructions", "calls", "faults", "peak");
+	fprintf(to, "      %-*s  %-*s %9s %9s %9s %13s %9s %7s %9s\n", name, "job", outcome,
+		"outcome", "time", "user", "kernel", "instructions", "calls", "faults", "peak");
 	for (size_t i = 0; i < r->jobs->count; i++)
 		print_job(to, &r->jobs->items[i], name, outcome);
 	if (r->explain)
@@ -140,7 +140,7 @@ void report_one(FILE *to, const struct job *job)
 	const struct jobs one = { .items = (struct job *)job, .count = 1 };
 
 	widths(&one, &name, &outcome);
-	fprintf(to, "      %-*s  %-*s %9s %9s %9s %13s %9s %7s %9s\n", name, "job", outcome, "outcome",
-		"time", "user", "kernel", "instructions", "calls", "faults", "peak");
+	fprintf(to, "      %-*s  %-*s %9s %9s %9s %13s %9s %7s %9s\n", name, "job", outcome,
+		"outcome", "time", "user", "kernel", "instructions", "calls", "faults", "peak");
 	print_job(to, job, name, outcome);
 }

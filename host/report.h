@@ -10,8 +10,8 @@
 struct report {
 	const struct jobs *jobs;
 	const struct boot *boot;
-	const char *name;  /* of the batch: the job file */
-	uint64_t wall_ns;  /* of it all, on the host */
+	const char *name; /* of the batch: the job file */
+	uint64_t wall_ns; /* of it all, on the host */
 	bool explain;
 };
 

@@ -37,7 +37,7 @@ enum {
 	ESCAPE = 0x1d, /* Ctrl-] */
 };
 
-static const uint64_t grace = 2 * SECOND;      /* for the guest to do what is due */
+static const uint64_t grace = 2 * SECOND; /* for the guest to do what is due */
 static const uint64_t quit_grace = SECOND * 8 / 10;
 
 uint64_t clock_now(void)
@@ -294,7 +294,7 @@ static struct job *input_job(struct session *s)
 static bool wants_input(struct session *s)
 {
 	return s->input_open && input_job(s)->state == JOB_RUNNING && s->io.fd >= 0 &&
-		buf_len(&s->io.out) < INPUT_AHEAD;
+	       buf_len(&s->io.out) < INPUT_AHEAD;
 }
 
 /* Ctrl-] three times: the way out when a program has the terminal and does not give it back. */
@@ -412,7 +412,8 @@ static void check_output(struct session *s)
 		return;
 	told = true;
 	if (sink->error) {
-		decide(s, VERDICT_OUTPUT, "cannot write standard output: %s", strerror(sink->error));
+		decide(s, VERDICT_OUTPUT, "cannot write standard output: %s",
+			strerror(sink->error));
 		abandon(s);
 	} else if (s->opt->batch) {
 		quit_batch(s, SIGPIPE);
@@ -470,7 +471,8 @@ static void job_overdue(struct session *s, struct job *job)
 		job_finish(s, job);
 		return;
 	}
-	decide(s, VERDICT_SILENT, "the guest did not end job %zu (%s) at its time limit: QEMU was ended",
+	decide(s, VERDICT_SILENT,
+		"the guest did not end job %zu (%s) at its time limit: QEMU was ended",
 		job - s->jobs->items, job->name);
 	job->result.outcome = OUTCOME_TIMEOUT;
 	job->result.wall_ns = clock_now() - job->started_mono;
@@ -483,8 +485,10 @@ static void idle_overdue(struct session *s)
 	if (s->ready)
 		decide(s, VERDICT_SILENT, "the guest stopped reporting: QEMU was ended");
 	else
-		decide(s, VERDICT_SILENT, "the guest did not report that it is ready within %.3g s; "
-			"is %s a kernel of Weir?", s->opt->boot_timeout_ns / 1e9, s->qemu.kernel);
+		decide(s, VERDICT_SILENT,
+			"the guest did not report that it is ready within %.3g s; "
+			"is %s a kernel of Weir?",
+			s->opt->boot_timeout_ns / 1e9, s->qemu.kernel);
 	abandon(s);
 }
 
@@ -570,7 +574,7 @@ static bool over(const struct session *s)
 	if (s->verdict == VERDICT_INTERRUPTED)
 		return !s->qemu.pid;
 	return !s->qemu.pid && s->ctl.fd < 0 && s->io.fd < 0 && s->log.fd < 0 && s->qemu.said < 0 &&
-		output_idle();
+	       output_idle();
 }
 
 /* QEMU's own words, the first line of them, without its name. */

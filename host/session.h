@@ -25,7 +25,7 @@ struct session {
 	struct qemu qemu;
 	struct link ctl, io;
 	struct guestlog log;
-	struct buf said;	  /* QEMU's own messages */
+	struct buf said; /* QEMU's own messages */
 	struct boot boot;
 	bool tty;
 	/* hooks for progress and logs, may be NULL */
@@ -36,19 +36,19 @@ struct session {
 	size_t running, done, failed;
 	bool ready, finished, warned;
 	enum verdict verdict;
-	char *message;		  /* of the verdict, one line, or NULL */
+	char *message; /* of the verdict, one line, or NULL */
 	int interrupted;
 	/* deadlines on the monotonic clock, 0: none */
 	uint64_t last_event, quit_by, exit_by;
-	int signals;		  /* signalfd */
-	int terminations;	  /* SIGINT and SIGTERM so far */
+	int signals;	  /* signalfd */
+	int terminations; /* SIGINT and SIGTERM so far */
 	bool input_open;
-	int escapes;		  /* Ctrl-] in a row */
-	bool host_fail_fast;	  /* the guest cannot do it: it does not know `any` */
+	int escapes;	     /* Ctrl-] in a row */
+	bool host_fail_fast; /* the guest cannot do it: it does not know `any` */
 };
 
-void session_signals(struct session *s);  /* from here on signals wait for the loop */
-void session_run(struct session *s);	  /* s->qemu has been started */
+void session_signals(struct session *s); /* from here on signals wait for the loop */
+void session_run(struct session *s);	 /* s->qemu has been started */
 
 uint64_t clock_now(void);
 

@@ -37,7 +37,8 @@ void sink_open(struct sink *s, int fd)
 static ssize_t write_some(const struct sink *s)
 {
 	if (s->socket)
-		return send(s->fd, buf_data(&s->out), buf_len(&s->out), MSG_DONTWAIT | MSG_NOSIGNAL);
+		return send(
+			s->fd, buf_data(&s->out), buf_len(&s->out), MSG_DONTWAIT | MSG_NOSIGNAL);
 	return write(s->fd, buf_data(&s->out), buf_len(&s->out));
 }
 

@@ -5,9 +5,9 @@
 
 #include <stdbool.h>
 
-bool term_present(void);		/* standard input and output are a terminal */
+bool term_present(void); /* standard input and output are a terminal */
 void term_size(int *rows, int *columns);
-void term_raw(void);			/* undone at exit, however weir ends */
+void term_raw(void); /* undone at exit, however weir ends */
 void term_restore(void);
 
 #endif

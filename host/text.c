@@ -185,7 +185,8 @@ char *text_file_name(const char *name)
 	if (*name == '.')
 		buf_char(&out, '_');
 	for (; *name && buf_len(&out) < LONGEST; name++)
-		buf_char(&out, isalnum((unsigned char)*name) || strchr("._+=,@-", *name) ? *name : '_');
+		buf_char(&out,
+			isalnum((unsigned char)*name) || strchr("._+=,@-", *name) ? *name : '_');
 	if (!buf_len(&out))
 		buf_char(&out, '_');
 	text = buf_string(&out);

@@ -54,14 +54,17 @@ static void is_utf8(const char *in, size_t len, const char *expected)
 static void utf8(void **state)
 {
 	(void)state;
-	is_utf8("a\303\244\342\202\254\360\237\230\200", 10, "a\303\244\342\202\254\360\237\230\200");
+	is_utf8("a\303\244\342\202\254\360\237\230\200", 10,
+		"a\303\244\342\202\254\360\237\230\200");
 	is_utf8("\xff", 1, "\xef\xbf\xbd");
 	is_utf8("\xc3", 1, "\xef\xbf\xbd");
 	is_utf8("\xc0\x80", 2, "\xef\xbf\xbd\xef\xbf\xbd");
 	is_utf8("\xed\xa0\x80", 3, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
 	is_utf8("\xf4\x90\x80\x80", 4, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
 	is_utf8("\xef\xbf\xbf", 3, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
-	is_utf8("a\0b\x1b", 4, "a\xef\xbf\xbd" "b\xef\xbf\xbd");
+	is_utf8("a\0b\x1b", 4,
+		"a\xef\xbf\xbd"
+		"b\xef\xbf\xbd");
 	is_utf8("a\n\tb", 4, "a\n\tb");
 }
 
@@ -92,7 +95,8 @@ static void file_names(void **state)
 
 static void expectations(void **state)
 {
-	struct job job = { .state = JOB_DONE, .expect = { OUTCOME_EXITED, 0 },
+	struct job job = { .state = JOB_DONE,
+		.expect = { OUTCOME_EXITED, 0 },
 		.result = { .outcome = OUTCOME_EXITED, .code = 7 } };
 	char text[32];
 
@@ -133,8 +137,12 @@ static void statuses(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sizes), cmocka_unit_test(times), cmocka_unit_test(utf8),
-		cmocka_unit_test(file_names), cmocka_unit_test(expectations), cmocka_unit_test(statuses),
+		cmocka_unit_test(sizes),
+		cmocka_unit_test(times),
+		cmocka_unit_test(utf8),
+		cmocka_unit_test(file_names),
+		cmocka_unit_test(expectations),
+		cmocka_unit_test(statuses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

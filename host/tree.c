@@ -142,8 +142,8 @@ static bool is_dots(struct part part)
 	return part.len <= 2 && !strncmp(part.text, "..", part.len);
 }
 
-static struct node *walk(struct node *root, struct node *from, const char *path, bool make,
-	bool follow, int *links);
+static struct node *walk(
+	struct node *root, struct node *from, const char *path, bool make, bool follow, int *links);
 
 static struct node *follow_link(struct node *root, struct node *n, bool make, int *links)
 {
@@ -165,8 +165,8 @@ static struct node *make_directory(struct node *dir, struct part part)
 }
 
 /* One step down from dir; *rest tells whether it is the last. */
-static struct node *step(struct node *root, struct node *dir, struct part part, bool make,
-	bool follow, int *links)
+static struct node *step(
+	struct node *root, struct node *dir, struct part part, bool make, bool follow, int *links)
 {
 	struct node *n;
 
@@ -186,8 +186,8 @@ static struct node *step(struct node *root, struct node *dir, struct part part, 
 	return n;
 }
 
-static struct node *walk(struct node *root, struct node *from, const char *path, bool make,
-	bool follow, int *links)
+static struct node *walk(
+	struct node *root, struct node *from, const char *path, bool make, bool follow, int *links)
 {
 	struct node *n = from;
 	struct part part;

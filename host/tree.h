@@ -11,9 +11,9 @@
 /* A file, whatever its type; several nodes may be names of it. */
 struct inode {
 	unsigned names;
-	struct stat st;		   /* mode, uid, gid, mtime, rdev, size: what the guest shall see */
-	char *target;		   /* of a symbolic link */
-	unsigned number, written;  /* the writer's */
+	struct stat st;		  /* mode, uid, gid, mtime, rdev, size: what the guest shall see */
+	char *target;		  /* of a symbolic link */
+	unsigned number, written; /* the writer's */
 	/* where the content is: a host file, a piece of an open file, or memory */
 	char *host;
 	int fd;

@@ -80,12 +80,13 @@ static void end(int j, const char *fields)
 {
 	char line[4096];
 
-	snprintf(line, sizeof line, "{\"event\":\"end\",\"job\":%d,%s,\"wall_ns\":1500000,"
+	snprintf(line, sizeof line,
+		"{\"event\":\"end\",\"job\":%d,%s,\"wall_ns\":1500000,"
 		"\"user_ns\":1000000,\"kernel_ns\":500000,\"instructions\":1234567,\"syscalls\":10,"
 		"\"syscall_counts\":{\"write\":3,\"read\":6,\"exit_group\":1},\"faults\":12,"
 		"\"peak_bytes\":98304,\"processes\":1,\"io_frames\":%llu,\"leaked_frames\":0,"
-		"\"leaked_heap\":0,\"files_bytes\":0,\"trusted\":false}", j, fields,
-		(unsigned long long)jobs[j].frames);
+		"\"leaked_heap\":0,\"files_bytes\":0,\"trusted\":false}",
+		j, fields, (unsigned long long)jobs[j].frames);
 	event(line);
 }
 
@@ -187,17 +188,17 @@ static void play_crime(int j, const char *what)
 {
 	if (!strcmp(what, "segv"))
 		end(j, "\"outcome\":\"signalled\",\"signal\":11,\"signal_code\":\"SEGV_MAPERR\","
-			"\"fault_addr\":\"0x10\",\"fault_pc\":\"0x10452\","
-			"\"cause\":\"store to unmapped memory\"");
+		       "\"fault_addr\":\"0x10\",\"fault_pc\":\"0x10452\","
+		       "\"cause\":\"store to unmapped memory\"");
 	else if (!strcmp(what, "enosys"))
 		end(j, "\"outcome\":\"exited\",\"code\":1,\"last_errors\":[{\"syscall\":\"openat\","
-			"\"path\":\"/etc/x\",\"errno\":2},{\"syscall\":\"io_uring_setup\",\"errno\":38}]");
+		       "\"path\":\"/etc/x\",\"errno\":2},{\"syscall\":\"io_uring_setup\",\"errno\":38}]");
 	else if (!strcmp(what, "missing"))
 		end(j, "\"outcome\":\"exited\",\"code\":1,\"last_errors\":[{\"syscall\":\"openat\","
-			"\"path\":\"/etc/x\",\"errno\":2}]");
+		       "\"path\":\"/etc/x\",\"errno\":2}]");
 	else if (!strcmp(what, "hostile-text"))
 		end(j, "\"outcome\":\"signalled\",\"signal\":11,\"cause\":\"a\\u001b[31m<&\\\"'b\\u0000\","
-			"\"fault_addr\":\"]]>\"");
+		       "\"fault_addr\":\"]]>\"");
 	else if (!strcmp(what, "hostile-numbers"))
 		end(j, "\"outcome\":\"exited\",\"code\":-1e400,\"wall_ns\":1e300,\"faults\":\"no\"");
 	else
@@ -280,11 +281,12 @@ static bool play_plain(int j, const char *what, char **args)
 	else if (!strcmp(what, "error"))
 		print(j, 2, args[0]), end_exit(j, 1);
 	else if (!strcmp(what, "both"))
-		print(j, 1, "out\n"), print(j, 2, "err\n"), print(j, 3, "write(1) = 4\n"), end_exit(j, 0);
+		print(j, 1, "out\n"), print(j, 2, "err\n"), print(j, 3, "write(1) = 4\n"),
+			end_exit(j, 0);
 	else if (!strcmp(what, "binary"))
 		frame(j, 1, "\xff\x00\x01<&>\x1b[31m\n", 12), end_exit(j, 1);
 	else if (!strcmp(what, "timeout") || !strcmp(what, "oom") || !strcmp(what, "noexec") ||
-		!strcmp(what, "notfound") || !strcmp(what, "denied")) {
+		 !strcmp(what, "notfound") || !strcmp(what, "denied")) {
 		char text[64];
 
 		snprintf(text, sizeof text, "\"outcome\":\"%s\",\"errno\":2", what);
@@ -342,7 +344,8 @@ static void play_all(void)
 		int last = first + slots < njobs ? first + slots : njobs;
 
 		for (int j = first; j < last; j++) {
-			snprintf(line, sizeof line, "{\"event\":\"start\",\"job\":%d,\"pid\":%d}", j, j + 1);
+			snprintf(line, sizeof line, "{\"event\":\"start\",\"job\":%d,\"pid\":%d}",
+				j, j + 1);
 			if (jobs[j].nargs < 2 || strcmp(jobs[j].args[1], "notfound"))
 				event(line);
 		}
@@ -440,11 +443,19 @@ static int write_kernel(const char *path)
 		Elf64_Phdr load;
 	} k = {
 		.header = { .e_ident = { 0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT },
-			.e_type = ET_EXEC, .e_machine = EM_RISCV, .e_version = 1,
-			.e_entry = 0x80200000, .e_phoff = sizeof(Elf64_Ehdr),
-			.e_ehsize = sizeof(Elf64_Ehdr), .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1 },
-		.load = { .p_type = PT_LOAD, .p_vaddr = 0x80200000, .p_paddr = 0x80200000,
-			.p_filesz = sizeof k, .p_memsz = 0x40000 },
+			.e_type = ET_EXEC,
+			.e_machine = EM_RISCV,
+			.e_version = 1,
+			.e_entry = 0x80200000,
+			.e_phoff = sizeof(Elf64_Ehdr),
+			.e_ehsize = sizeof(Elf64_Ehdr),
+			.e_phentsize = sizeof(Elf64_Phdr),
+			.e_phnum = 1 },
+		.load = { .p_type = PT_LOAD,
+			.p_vaddr = 0x80200000,
+			.p_paddr = 0x80200000,
+			.p_filesz = sizeof k,
+			.p_memsz = 0x40000 },
 	};
 	FILE *to = fopen(path, "w");
 
@@ -477,7 +488,7 @@ int main(int argc, char **argv)
 	misbehave_early();
 	read_archive();
 	event("{\"event\":\"ready\",\"harts\":1,\"memory_bytes\":134217728,\"free_bytes\":130000000,"
-		"\"boot_ns\":1000000,\"boot_instructions\":500000,\"jobs\":1}");
+	      "\"boot_ns\":1000000,\"boot_instructions\":500000,\"jobs\":1}");
 	logline("weir: hello from the log\n");
 	play_all();
 	event("{\"event\":\"done\",\"failed\":0}");
