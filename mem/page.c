@@ -25,7 +25,7 @@ static struct {
 	u64			count;		/* of struct pages */
 } buddy;
 
-static struct { u32 n; u32 frame[STACK]; } stacks[CPU_MAX];	/* numbers of single frames */
+static struct stack { u32 n, frame[STACK]; } stacks[CPU_MAX];	/* numbers of single frames */
 
 struct page *pages ro_after_init;
 paddr_t page_base ro_after_init;
@@ -37,9 +37,9 @@ void page_clear(void *page)
 {
 	u64 *end = (u64 *)((char *)page + PAGE_SIZE);
 
-	for (u64 *p = page; p < end; p += 32) {
-#pragma GCC unroll 32
-		for (int i = 0; i < 32; i++)
+	for (u64 *p = page; p < end; p += 64) {
+#pragma GCC unroll 64
+		for (int i = 0; i < 64; i++)
 			p[i] = 0;
 		asm volatile("");		/* keep it a loop: no call of memset() */
 	}
@@ -50,9 +50,9 @@ void page_copy(void *restrict to, const void *restrict from)
 	const u64 *s = from;
 	u64 *d = to, *end = d + PAGE_SIZE / 8;
 
-	for (; d < end; d += 32, s += 32) {
-#pragma GCC unroll 8
-		for (int i = 0; i < 32; i += 4) {
+	for (; d < end; d += 64, s += 64) {
+#pragma GCC unroll 16
+		for (int i = 0; i < 64; i += 4) {
 			u64 a = s[i], b = s[i + 1], c = s[i + 2], e = s[i + 3];
 
 			d[i] = a, d[i + 1] = b, d[i + 2] = c, d[i + 3] = e;
@@ -128,7 +128,7 @@ static void give_block(u32 n, u32 order)
 
 /* --- stacks of single frames ----------------------------------------------------------------------- */
 
-static __attribute__((noinline)) bool stack_refill(typeof(stacks[0]) *s)
+static __attribute__((noinline)) u32 stack_refill(struct stack *s)
 {
 	guard(&buddy.lock);
 	while (s->n < STACK_HALF) {
@@ -141,7 +141,7 @@ static __attribute__((noinline)) bool stack_refill(typeof(stacks[0]) *s)
 	return s->n;
 }
 
-static __attribute__((noinline)) void stack_drain(typeof(stacks[0]) *s, u32 keep)
+static __attribute__((noinline)) void stack_drain(struct stack *s, u32 keep)
 {
 	guard(&buddy.lock);
 	while (s->n > keep)
@@ -150,12 +150,14 @@ static __attribute__((noinline)) void stack_drain(typeof(stacks[0]) *s, u32 keep
 
 static inline struct page *frame_take(void)
 {
-	typeof(stacks[0]) *s = &stacks[this_cpu()->id];
+	struct stack *s = &stacks[this_cpu()->id];
+	u32 n = s->n;
 	struct page *p;
 
-	if (unlikely(!s->n) && !stack_refill(s))
+	if (unlikely(!n) && !(n = stack_refill(s)))
 		return NULL;
-	p = &pages[s->frame[--s->n]];
+	s->n = --n;
+	p = &pages[s->frame[n]];
 	check(!page_refs(p) && !p->flags);
 	atomic_store_explicit(&p->refs, 1, memory_order_relaxed);
 	return p;
@@ -163,13 +165,14 @@ static inline struct page *frame_take(void)
 
 static inline void frame_give(struct page *p)
 {
-	typeof(stacks[0]) *s = &stacks[this_cpu()->id];
+	struct stack *s = &stacks[this_cpu()->id];
 
 	check(!(p->flags & PAGE_FREE));
 	p->flags = 0;
 	if (unlikely(s->n == STACK))
 		stack_drain(s, STACK_HALF);
-	s->frame[s->n++] = p - pages;
+	u32 n = s->n++;
+	s->frame[n] = p - pages;
 }
 
 /* --- frames ------------------------------------------------------------------------------------------ */

@@ -226,13 +226,10 @@ static bool stack_grow(struct vm *v, struct area *a, uaddr_t addr)
 	return true;
 }
 
-struct area *area_at(struct vm *v, uaddr_t addr)
+struct area *area_search(struct vm *v, uaddr_t addr)
 {
-	struct area *a = v->hint;
+	struct area *a = find(v, addr);
 
-	if (likely(a && a->start <= addr && addr < a->end))
-		return a;
-	a = find(v, addr);
 	if (!a)
 		return NULL;
 	if (a->start > addr && !((a->flags & VM_STACK) && stack_grow(v, a, addr)))

@@ -217,28 +217,28 @@ struct fault {
 	bool			write;
 };
 
-/* Map @p, whose reference the entry takes. */
-static inline void install(const struct fault *f, struct page *p, bool cow)
+/* Map @p at entry @e, which takes the reference. */
+static inline void install(const struct area *a, pte_t *e, struct page *p, bool cow)
 {
-	*f->e = entry_make(f->a, page_phys(p), cow);
-	if (f->a->flags & VM_EXEC)
+	*e = entry_make(a, page_phys(p), cow);
+	if (unlikely(a->flags & VM_EXEC))
 		arch_fence_instructions();
 }
 
-static inline long fault_zeros(const struct fault *f)
+static inline long fault_zeros(struct vm *v, const struct area *a, pte_t *e, bool write)
 {
 	struct page *p;
 
-	if (!f->write) {
+	if (!write) {
 		page_get(zero_page);
-		install(f, zero_page, true);
+		install(a, e, zero_page, true);
 		return 0;
 	}
-	p = page_alloc_for(f->v->charge, true);
+	p = page_alloc_for(v->charge, true);
 	if (unlikely(!p))
 		return -ENOMEM;
-	install(f, p, false);
-	count_resident(f->v, 1);
+	install(a, e, p, false);
+	count_resident(v, 1);
 	return 0;
 }
 
@@ -257,7 +257,7 @@ static long copy_on_write(const struct fault *f)
 	struct page *old = entry_page(*f->e), *p;
 
 	if (page_refs(old) == 1) {		/* all others have copied or gone */
-		install(f, old, false);
+		install(f->a, f->e, old, false);
 		arch_tlb_page(f->addr);
 		return 0;
 	}
@@ -266,7 +266,7 @@ static long copy_on_write(const struct fault *f)
 		return -ENOMEM;
 	if (old == zero_page)
 		count_resident(f->v, 1);
-	install(f, p, false);
+	install(f->a, f->e, p, false);
 	arch_tlb_page(f->addr);
 	page_put(old);
 	return 0;
@@ -277,7 +277,7 @@ static inline long fault_present(const struct fault *f)
 {
 	if (f->write && pte_cow(*f->e))
 		return copy_on_write(f);
-	install(f, entry_page(*f->e), pte_cow(*f->e));
+	install(f->a, f->e, entry_page(*f->e), pte_cow(*f->e));
 	arch_tlb_page(f->addr);
 	return 0;
 }
@@ -325,7 +325,7 @@ static long fault_shared(const struct fault *f, u64 index)
 
 	if (!p)
 		return -ENOMEM;
-	install(f, p, false);
+	install(f->a, f->e, p, false);
 	count_resident(f->v, 1);
 	return 0;
 }
@@ -336,12 +336,12 @@ static long fault_private_write(const struct fault *f, u64 index)
 	struct page *from = pageset_get(f->a->set, index, false), *p;
 
 	if (!from)
-		return fault_zeros(f);
+		return fault_zeros(f->v, f->a, f->e, f->write);
 	p = page_duplicate(f->v, from);
 	page_put(from);
 	if (!p)
 		return -ENOMEM;
-	install(f, p, false);
+	install(f->a, f->e, p, false);
 	count_resident(f->v, 1);
 	return 0;
 }
@@ -356,7 +356,7 @@ static long fault_set(const struct fault *f)
 		return 0;
 	if (f->a->flags & VM_SHARED)
 		return fault_shared(f, index);
-	return f->write ? fault_private_write(f, index) : fault_zeros(f);
+	return f->write ? fault_private_write(f, index) : fault_zeros(f->v, f->a, f->e, false);
 }
 
 /* On every machine what may be written may be read. */
@@ -364,21 +364,37 @@ static const u8 wanted[] = {
 	[ACCESS_READ] = VM_READ | VM_WRITE, [ACCESS_WRITE] = VM_WRITE, [ACCESS_EXEC] = VM_EXEC,
 };
 
+/* Everything but the most frequent fault. */
+static __attribute__((noinline)) long fault_other(const struct fault *f)
+{
+	return *f->e ? fault_present(f) : fault_set(f);
+}
+
+/* Others only read it: no need for an atomic addition. */
+static inline void count_fault(struct vm *v)
+{
+	u64 n = atomic_load_explicit(&v->faults, memory_order_relaxed);
+
+	atomic_store_explicit(&v->faults, n + 1, memory_order_relaxed);
+}
+
 async long vm_fault(struct vm *v, uaddr_t addr, u32 access)
 {
-	struct fault f = { .v = v, .addr = align_down(addr, PAGE_SIZE), .write = access == ACCESS_WRITE };
+	struct area *a;
+	pte_t *e;
 
 	guard(&v->lock);
-	atomic_store_explicit(&v->faults, v->faults + 1, memory_order_relaxed);
-	f.a = area_at(v, f.addr);
-	if (unlikely(!f.a))
+	count_fault(v);
+	addr = align_down(addr, PAGE_SIZE);
+	a = area_at(v, addr);
+	if (unlikely(!a))
 		return -EFAULT;
-	if (unlikely(!(f.a->flags & wanted[access])))
+	if (unlikely(!(a->flags & wanted[access])))
 		return -EACCES;
-	f.e = pages_entry(v, f.addr);
-	if (unlikely(!f.e))
+	e = pages_entry(v, addr);
+	if (unlikely(!e))
 		return -ENOMEM;
-	if (*f.e)
-		return fault_present(&f);
-	return f.a->set ? fault_set(&f) : fault_zeros(&f);
+	if (likely(!*e && !a->set))
+		return fault_zeros(v, a, e, access == ACCESS_WRITE);
+	return fault_other(&(struct fault){ v, a, addr, e, access == ACCESS_WRITE });
 }

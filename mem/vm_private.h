@@ -17,7 +17,13 @@ enum { STACK_GAP = 256 << PAGE_SHIFT };		/* kept free below a stack */
 static inline u64 area_pages(u64 bytes) { return bytes >> PAGE_SHIFT; }
 
 /* The area with @addr, or the stack grown down to it; NULL. */
-struct area *area_at(struct vm *v, uaddr_t addr);
+struct area *area_search(struct vm *v, uaddr_t addr);
+static inline struct area *area_at(struct vm *v, uaddr_t addr)
+{
+	struct area *a = v->hint;
+
+	return likely(a && a->start <= addr && addr < a->end) ? a : area_search(v, addr);
+}
 
 pte_t *pages_entry(struct vm *v, uaddr_t addr);			/* makes tables; NULL: no memory */
 void pages_drop(struct vm *v, uaddr_t start, uaddr_t end);	/* unmap and release */
