@@ -250,7 +250,7 @@ static void take_directory(struct node *root, const char *path, const char *belo
 	while (len > 1 && top[len - 1] == '/') /* libarchive drops them too */
 		top[--len] = 0;
 	s.archive = archive_read_disk_new();
-	archive_read_disk_set_symlink_physical(s.archive);
+	archive_read_disk_set_symlink_hybrid(s.archive); /* only the top may be a link */
 	archive_read_disk_set_behavior(
 		s.archive, ARCHIVE_READDISK_NO_XATTR | ARCHIVE_READDISK_NO_ACL |
 				   ARCHIVE_READDISK_NO_FFLAGS | ARCHIVE_READDISK_NO_SPARSE);

@@ -127,9 +127,11 @@ static void print_line(const struct session *s, const struct job *job)
 
 void progress_end(struct session *s, struct job *job)
 {
-	if (progress.log)
+	bool begun = job->started > 0;
+
+	if (progress.log && begun)
 		log_job(s->jobs, job);
-	if (progress.plain || (progress.live && !job_passed(job)))
+	if (begun && (progress.plain || (progress.live && !job_passed(job))))
 		print_line(s, job);
 	if (progress.live)
 		draw(s);

@@ -116,6 +116,20 @@ static void print_reasons(FILE *to, const struct jobs *jobs)
 	}
 }
 
+/* What must never happen is said without being asked for. */
+static void print_leaks(FILE *to, const struct jobs *jobs)
+{
+	for (size_t i = 0; i < jobs->count; i++) {
+		const struct result *r = &jobs->items[i].result;
+
+		if (r->leaked_frames || r->leaked_heap)
+			fprintf(to,
+				"%s: the kernel lost %" PRIu64 " page frames and %" PRIu64
+				" bytes of heap: a bug of Weir's\n",
+				jobs->items[i].name, r->leaked_frames, r->leaked_heap);
+	}
+}
+
 void report_table(FILE *to, const struct report *r)
 {
 	size_t failed = report_failed(r->jobs);
@@ -129,6 +143,7 @@ void report_table(FILE *to, const struct report *r)
 		print_job(to, &r->jobs->items[i], name, outcome);
 	if (r->explain)
 		print_reasons(to, r->jobs);
+	print_leaks(to, r->jobs);
 	fprintf(to, "%zu job%s, %zu passed, %zu failed, %s\n", r->jobs->count,
 		r->jobs->count == 1 ? "" : "s", r->jobs->count - failed, failed,
 		text_time(r->wall_ns, wall));

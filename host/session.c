@@ -177,9 +177,13 @@ static void on_end_event(struct session *s, struct event *event)
 		warn_once(s, "a second end of a job");
 		return;
 	}
-	job_begin(s, job); /* a program that was not found never started */
 	job->result = event->result;
 	event->result = (struct result){ 0 };
+	if (job->state == JOB_WAITING && job->result.outcome == OUTCOME_CANCELLED) {
+		job_finish(s, job);
+		return;
+	}
+	job_begin(s, job); /* a program that was not found never started */
 	job->state = JOB_ENDING;
 	job->ended_mono = clock_now();
 	job_finish_if_complete(s, job);
