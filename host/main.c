@@ -266,9 +266,16 @@ static void run_machine(const struct options *opt, struct session *s)
 
 /* --- the account ------------------------------------------------------------------------------ */
 
+/* Does the guest's log help to understand it? */
+static bool log_helps(const struct session *s)
+{
+	return s->verdict == VERDICT_PANIC ||
+	       (!s->ready && (s->verdict == VERDICT_SILENT || s->verdict == VERDICT_QEMU));
+}
+
 static void say_verdict(struct session *s)
 {
-	if (s->verdict == VERDICT_PANIC || (s->verdict == VERDICT_SILENT && !s->running))
+	if (log_helps(s))
 		guestlog_print(&s->log);
 	if (s->message && *s->message)
 		say("%s", s->message);

@@ -83,16 +83,22 @@ const char *error_name(int error, char out[16])
 	return out;
 }
 
+/* A signal that was sent (SI_USER, SI_TKILL, ...) has no address. */
+static bool has_address(const struct result *r)
+{
+	return r->fault_addr && r->signal_code && strncmp(r->signal_code, "SI_", 3);
+}
+
 static char *words_signalled(const struct result *r)
 {
 	char name[16];
-	char *head = must_print("killed by %s", signal_name(r->signal, name));
-	char *where = r->fault_addr ? must_print(" at %s", r->fault_addr) : must_copy("");
-	char *all = r->cause ? must_print("%s: %s%s", head, r->cause, where) : must_copy(head);
+	bool where = has_address(r);
 
-	free(head);
-	free(where);
-	return all;
+	signal_name(r->signal, name);
+	if (!r->cause)
+		return must_print("killed by %s", name);
+	return must_print("killed by %s: %s%s%s", name, r->cause, where ? " at " : "",
+		where ? r->fault_addr : "");
 }
 
 static char *words_error(const char *what, int error)

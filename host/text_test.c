@@ -125,7 +125,15 @@ static void statuses(void **state)
 	words = outcome_words(&r);
 	assert_string_equal(words, "killed by SIGSEGV");
 	free(words);
-	r.signal = 40;
+	r = (struct result){ .outcome = OUTCOME_SIGNALLED,
+		.signal = 11,
+		.cause = "sent",
+		.signal_code = "SI_USER",
+		.fault_addr = "0x0" };
+	words = outcome_words(&r);
+	assert_string_equal(words, "killed by SIGSEGV: sent");
+	free(words);
+	r = (struct result){ .outcome = OUTCOME_SIGNALLED, .signal = 40 };
 	words = outcome_words(&r);
 	assert_string_equal(words, "killed by signal 40");
 	free(words);
