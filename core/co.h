@@ -85,6 +85,18 @@ static inline uintptr_t co_limit(void) { return task_current()->frames_end; }
 		}								\
 	} while (0)
 
+/* As await, for a @call that was begun elsewhere with the same co, in this poll, and is PENDING: it
+ * is evaluated from the next poll on, and its frames are kept. */
+#define await_begun(call) do {							\
+		co_leave(f, CO_AT(f), __func__);				\
+		return PENDING;							\
+	case CO_BIAS + CO_AT(f):						\
+		if (unlikely((call) == PENDING)) {				\
+			co_leave(f, CO_AT(f), __func__);			\
+			return PENDING;						\
+		}								\
+	} while (0)
+
 /* Suspend once; go on after the next wakeup, whatever its cause. */
 #define co_pause() do {								\
 		co->at = 0;							\

@@ -102,7 +102,9 @@ static async long thread_loop(struct co *co, struct thread *t)
 		}
 		t->call_state = CALL_NEW;
 		f->cause = arch_user_enter(&t->ctx);
-		if (f->cause == CAUSE_SYSCALL)
+		if (f->cause == CAUSE_SYSCALL && t->call_state == CALL_BEGUN)
+			await_begun(r = syscall_continue(co, t));
+		else if (f->cause == CAUSE_SYSCALL)
 			await(r = syscall_continue(co, t));
 		else if (f->cause == CAUSE_FAULT)
 			await(r = fault_handle(t));
