@@ -188,9 +188,10 @@ void signal_recalc(struct thread *t)
 {
 	struct process *p = t->proc;
 	u64 set = (t->pending.set | p->pending.set) & ~blocked(t);
-	u32 what = set || p->stopped || p->exiting ? WAIT_SIGNAL : 0;
+	bool leave = p->exiting || t->leave;
+	u32 what = set || p->stopped || leave ? WAIT_SIGNAL : 0;
 
-	if (unlikely(what) && (p->exiting || any_deadly(p, set)))
+	if (unlikely(what) && (leave || any_deadly(p, set)))
 		what |= WAIT_KILL;
 	atomic_store_explicit(&t->task.pending, what, memory_order_seq_cst);
 }
@@ -207,7 +208,7 @@ static struct thread *candidate(struct process *p, s32 n)
 	struct thread *t, *first = NULL;
 
 	TAILQ_FOREACH(t, &p->threads, link) {
-		if (n != SIGKILL && blocked(t) & SIG(n))
+		if (t->leave || (n != SIGKILL && blocked(t) & SIG(n)))
 			continue;
 		if (&t->task == now)
 			return t;
@@ -500,7 +501,7 @@ static long next_signal(struct thread *t, struct siginfo_k *info, struct sigacti
 	s32 n;
 	guard(&p->lock);
 
-	if (p->exiting)
+	if (p->exiting || t->leave)
 		return -EINTR;
 	while ((n = take_locked(t, ~t->sig_mask | UNBLOCKABLE, info)) && action_ignored(p, n))
 		;

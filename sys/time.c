@@ -142,15 +142,16 @@ static async long sys_times(struct co *co, const u64 *a)
  * handler ends it, and what is left is told at @left. */
 static async long sleep(struct co *co, u64 deadline, uaddr_t left)
 {
-	struct { struct timespec_k rest; } *f = co_frame(co);
+	struct { struct timespec_k rest; u64 now; } *f = co_frame(co);
 	long r;
 
 	co_begin(f);
 	await(r = wait_until(deadline));
-	if (r == -ETIMEDOUT)
+	f->now = clock_now();
+	if (r == -ETIMEDOUT || f->now >= deadline)
 		return 0;
 	if (left) {
-		f->rest = ns_timespec(max(deadline, clock_now()) - clock_now());
+		f->rest = ns_timespec(deadline - f->now);
 		await(r = user_write(left, &f->rest, sizeof(f->rest)));
 		if (r)
 			return r;
