@@ -160,6 +160,13 @@ static void run_later(struct cpu *c, struct task *t)
 	kick(c);
 }
 
+/* Tasks came to our ring from where nobody saw them on their way: who looked then may sleep now. */
+static inline void kick_rest(struct cpu *c)
+{
+	if (!ring_empty(&c->rq))
+		kick(c);
+}
+
 static struct task *steal_from(struct cpu *v, struct cpu *c)
 {
 	struct task *loot[STEAL_MAX];
@@ -171,7 +178,10 @@ static struct task *steal_from(struct cpu *v, struct cpu *c)
 	for (u32 i = 0; i < n; i++)
 		append(c, loot[i]);
 	c->count.steals += n;
-	return ring_take(&c->rq, loot, 1) ? loot[0] : NULL;
+	if (!ring_take(&c->rq, loot, 1))
+		return NULL;
+	kick_rest(c);
+	return loot[0];
 }
 
 static struct task *steal(struct cpu *c)
@@ -193,14 +203,12 @@ static struct task *next_queued(struct cpu *c)
 	atomic_store_explicit(&c->resched, 0, memory_order_relaxed);
 	if (unlikely(!inbox_empty(c)))
 		inbox_drain(c, c);
-	if (likely(ring_take(&c->rq, &t, 1)))
-		return t;
-	if (unlikely(c->backlog)) {
+	if (unlikely(c->backlog) && ring_empty(&c->rq))
 		backlog_refill(c);
-		if (ring_take(&c->rq, &t, 1))
-			return t;
-	}
-	return steal(c);
+	if (unlikely(!ring_take(&c->rq, &t, 1)))
+		return steal(c);
+	kick_rest(c);
+	return t;
 }
 
 static inline struct task *next_task(struct cpu *c)
@@ -341,7 +349,7 @@ bool exec_step(void)
 	}
 	skip_time(c);
 	expire_timers(c);
-	return !inbox_empty(c) || !ring_empty(&c->rq);
+	return !inbox_empty(c) || !ring_empty(&c->rq) || c->backlog;
 }
 
 /* What this hart could run now without looking into slots and backlogs, which are their owners'. */

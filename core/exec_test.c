@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* exec_test.c: the executor on one hart: order, fairness, frames, accounting, slices. */
 // links: core/exec.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c
+#include <unistd.h>
 #include "core/test.h"
 
 HEARING
@@ -55,7 +56,7 @@ static long yielder(struct co *co, struct task *t)
 	struct { u32 i; } *f = co_frame(co);
 
 	co_begin(f);
-	for (f->i = 0; f->i < 100; f->i++) {
+	for (f->i = 0; f->i < 5; f->i++) {
 		order[ordered++] = (u32)(uintptr_t)arg_of(t);
 		co_yield();
 	}
@@ -63,19 +64,21 @@ static long yielder(struct co *co, struct task *t)
 	co_end();
 }
 
+/* More than the ring holds, so the backlog has to keep the order, too. */
 static void test_yield_goes_round(void **state)
 {
-	struct tester *t[7];
+	enum { MANY = 700 };
+	static struct tester *t[MANY];
 
 	ordered = 0;
-	for (uintptr_t i = 0; i < 7; i++) {
+	for (uintptr_t i = 0; i < MANY; i++) {
 		t[i] = tester_create(yielder, (void *)i);
 		task_requeue(&t[i]->t);
 	}
 	run_all();
-	for (u32 i = 0; i < 700; i++)
-		assert_int_equal(order[i], i % 7);
-	for (u32 i = 0; i < 7; i++)
+	for (u32 i = 0; i < 5 * MANY; i++)
+		assert_int_equal(order[i], i % MANY);
+	for (u32 i = 0; i < MANY; i++)
 		reap(t[i]);
 }
 
@@ -407,6 +410,59 @@ static void test_interrupts_wake(void **state)
 	reap(t);
 }
 
+/* The loop goes to sleep; an interrupt comes at the last moment before it shuts them out. */
+static struct tester *wanted;
+static jmp_buf out;
+
+static void strike(void)
+{
+	host_before_irq_off = NULL;
+	host_interrupt(&cpus[0], irq_wake, &wanted->t);
+}
+
+static long leaves(struct co *co, struct task *t)
+{
+	if (!tester_of(t)->n++) {
+		host_before_irq_off = strike;
+		return PENDING;
+	}
+	longjmp(out, 1);
+}
+
+static void test_interrupt_before_sleep(void **state)
+{
+	wanted = spawn(leaves, NULL);
+	alarm(10);
+	if (!setjmp(out))
+		exec_run();
+	alarm(0);
+	assert_int_equal(wanted->n, 2);
+	assert_int_equal(cpus[0].count.idles, 0);
+	free(wanted);
+}
+
+/* The same with a timer: the clock jumps to it. */
+static long naps_and_leaves(struct co *co, struct task *t)
+{
+	if (!tester_of(t)->n++)
+		return wait_until(START + 5000000);
+	assert(clock_now() == START + 5000000);
+	longjmp(out, 1);
+}
+
+static void test_timer_ends_idleness(void **state)
+{
+	struct tester *t = spawn(naps_and_leaves, NULL);
+
+	alarm(10);
+	if (!setjmp(out))
+		exec_run();
+	alarm(0);
+	assert_int_equal(cpus[0].count.idles, 1);
+	assert_int_equal(cpus[0].timer_armed, TIME_NEVER);
+	free(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -424,6 +480,8 @@ int main(void)
 		cmocka_unit_test_setup(test_slices, one_calm_hart),
 		cmocka_unit_test_setup(test_deadline_preempts, one_calm_hart),
 		cmocka_unit_test_setup(test_interrupts_wake, one_calm_hart),
+		cmocka_unit_test_setup(test_interrupt_before_sleep, one_calm_hart),
+		cmocka_unit_test_setup(test_timer_ends_idleness, one_calm_hart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

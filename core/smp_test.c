@@ -384,6 +384,53 @@ static void test_races(void **state)
 	assert_true(waitq_empty(&racing));
 }
 
+/* A signal that comes just when the victim falls asleep: it has no other way to wake up. */
+static _Atomic u32 heard, called;
+enum { CALLS = 30000 };
+
+static long hears(struct co *co, struct task *t)
+{
+	struct { u32 i; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	for (f->i = 0; f->i < CALLS; f->i++) {
+		await(r = wait_until(0));
+		assert(r == -EINTR);
+		task_pending_clear(t, WAIT_SIGNAL);
+		atomic_store(&heard, f->i + 1);
+	}
+	return 0;
+	co_end();
+}
+
+static long calls(struct co *co, struct task *t)
+{
+	struct task *victim = arg_of(t);
+	u32 patience = 1000;
+
+	while (atomic_load(&heard) == called && called && patience--)
+		;
+	if (atomic_load(&heard) == called) {
+		if (called == CALLS)
+			return 0;
+		atomic_fetch_add(&called, 1);
+		task_interrupt(victim, WAIT_SIGNAL);
+	}
+	task_requeue(t);
+	return PENDING;
+}
+
+static void test_signal_falling_asleep(void **state)
+{
+	struct tester *t[2];
+
+	heard = called = 0;
+	t[0] = start(hears, NULL);
+	t[1] = start(calls, &t[0]->t);
+	finish(t, 2);
+}
+
 /* --- stealing ------------------------------------------------------------------------------------------------------ */
 
 /* Each stays in its poll until all are polled: one on each hart. */
@@ -427,12 +474,14 @@ int main(void)
 		cmocka_unit_test_setup(test_interrupts, on_one),
 		cmocka_unit_test_setup(test_naps, on_one),
 		cmocka_unit_test_setup(test_races, on_one),
+		cmocka_unit_test_setup(test_signal_falling_asleep, on_one),
 		cmocka_unit_test_setup(test_ring, on_all),
 		cmocka_unit_test_setup(test_mutex, on_all),
 		cmocka_unit_test_setup(test_buffer, on_all),
 		cmocka_unit_test_setup(test_interrupts, on_all),
 		cmocka_unit_test_setup(test_naps, on_all),
 		cmocka_unit_test_setup(test_races, on_all),
+		cmocka_unit_test_setup(test_signal_falling_asleep, on_all),
 		cmocka_unit_test_setup(test_idle_harts_steal, on_all),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

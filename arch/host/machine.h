@@ -29,6 +29,9 @@ extern _Thread_local volatile bool host_irq_on;
 extern _Atomic u64 host_clock;
 void host_advance(u64 ticks);
 
+/* Called by arch_irq_off() before it does its work: the last moment an interrupt can come. */
+extern void (*host_before_irq_off)(void);
+
 u64 host_real_ticks(void);
 void host_take_interrupts(void);
 
@@ -51,7 +54,12 @@ static inline void arch_irq_on(void)
 	host_irq_on = true;
 	host_take_interrupts();
 }
-static inline void arch_irq_off(void) { host_irq_on = false; }
+static inline void arch_irq_off(void)
+{
+	if (host_before_irq_off)
+		host_before_irq_off();
+	host_irq_on = false;
+}
 static inline bool arch_irq_enabled(void) { return host_irq_on; }
 
 static inline u64 *ctx_args(struct context *c) { return &c->x[10]; }
