@@ -288,7 +288,7 @@ static void say_outcome(const struct job *job, const struct options *opt)
 
 	if (opt->quiet || r->outcome <= OUTCOME_EXITED || r->outcome >= OUTCOME_PANIC)
 		return;
-	if (r->outcome == OUTCOME_SIGNALLED && !r->cause && !opt->explain)
+	if (r->outcome == OUTCOME_SIGNALLED && !outcome_is_fault(r) && !opt->explain)
 		return; /* a plain signal is no news to who sent it */
 	words = opt->explain ? explain(job) : outcome_words(r);
 	say("%s: %s", job->name, words);

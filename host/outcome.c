@@ -83,16 +83,16 @@ const char *error_name(int error, char out[16])
 	return out;
 }
 
-/* A signal that was sent (SI_USER, SI_TKILL, ...) has no address. */
-static bool has_address(const struct result *r)
+bool outcome_is_fault(const struct result *r)
 {
-	return r->fault_addr && r->signal_code && strncmp(r->signal_code, "SI_", 3);
+	return r->outcome == OUTCOME_SIGNALLED && r->signal_code &&
+	       strncmp(r->signal_code, "SI_", 3);
 }
 
 static char *words_signalled(const struct result *r)
 {
 	char name[16];
-	bool where = has_address(r);
+	bool where = r->fault_addr && outcome_is_fault(r);
 
 	signal_name(r->signal, name);
 	if (!r->cause)

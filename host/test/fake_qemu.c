@@ -197,7 +197,7 @@ static void play_crime(int j, const char *what)
 		end(j, "\"outcome\":\"exited\",\"code\":1,\"last_errors\":[{\"syscall\":\"openat\","
 		       "\"path\":\"/etc/x\",\"errno\":2}]");
 	else if (!strcmp(what, "hostile-text"))
-		end(j, "\"outcome\":\"signalled\",\"signal\":11,\"cause\":\"a\\u001b[31m<&\\\"'b\\u0000\","
+		end(j, "\"outcome\":\"signalled\",\"signal\":11,\"signal_code\":\"SEGV_X\",\"cause\":\"a\\u001b[31m<&\\\"'b\\u0000\","
 		       "\"fault_addr\":\"]]>\"");
 	else if (!strcmp(what, "hostile-numbers"))
 		end(j, "\"outcome\":\"exited\",\"code\":-1e400,\"wall_ns\":1e300,\"faults\":\"no\"");
