@@ -118,6 +118,7 @@ void boot_random(void)
 	char word[8];
 
 	random_start();
+	vm_random_bytes = random_bytes;
 	vm_randomize = !board_arg("noaslr", word, sizeof(word));
 }
 
