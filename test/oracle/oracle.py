@@ -29,7 +29,7 @@ BUILD = os.path.join(TOP, os.environ.get('BUILD', 'build'))
 OUT = os.path.join(TOP, os.environ.get('OUT', 'build/riscv64-release'))
 DEPS = os.environ.get('DEPS', BUILD + '/deps')
 KERNEL, BUSYBOX = DEPS + '/linux/Image', DEPS + '/busybox'
-LIMIT = 30                              # seconds a case may take
+LIMIT = 10                              # seconds a case may take
 
 # Both kernels start a case with the same words.
 CASE = '''#!/bin/sh
@@ -103,7 +103,7 @@ def weir_answers(root, cases):
             answers.update((c, a) for c in left if (a := result(f'{tmp}/results/{c}')))
         missing = [c for c in left if c not in answers]
         if missing:
-            answers[missing[0]] = b'', b'no result: ' + r.stdout[-1500:], -1
+            answers[missing[0]] = b'', b'', 'none: the kernel ended'
         left = missing[1:]
     return answers
 
