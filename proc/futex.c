@@ -328,7 +328,7 @@ static async long clear_tid(struct thread *t)
 	const u32 zero = 0;
 	long r = 0;
 
-	if (atomic_load(&t->vm->refs) > 1)
+	if (t->proc->thread_live > 1 || atomic_load(&t->vm->refs) > 1)
 		r = user_write(t->clear_child_tid, &zero, sizeof(zero));
 	if (!r)
 		r = futex_wake(t->clear_child_tid, 1, FUTEX_BITSET_MATCH_ANY, true);

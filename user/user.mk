@@ -38,7 +38,7 @@ $(USER_BIN)/%: user/demo/%.c $(USER_LIB)
 $(DEMO_ROOT)/done: $(USER_PROGRAMS) tools/rootfs.py $(wildcard demo/*) $(DEPS)/setup.mk
 	$(call say,ROOT,$(DEMO_ROOT))
 	$Q python3 tools/rootfs.py $(DEPS)/busybox $(DEMO_ROOT)
-	$Q cp $(USER_PROGRAMS) $(DEMO_ROOT)/bin
+	$Q cp --remove-destination $(USER_PROGRAMS) $(DEMO_ROOT)/bin
 	$Q cp demo/poem.txt $(DEMO_ROOT)/root
 	$Q touch $@
 

@@ -3,11 +3,13 @@
 """guest.py [JOBFILE...]: job files run by ./weir batch, under the release and the checked kernel.
 
 Each job must end as it expects, and leave the kernel as it found it: no page frame and no byte of
-the heap is missing afterwards.  Prints TAP.
+the heap is missing afterwards.  A line "#= name field=value ..." of a job file demands more of the
+report of that job.  Prints TAP.
 """
 import glob
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -25,9 +27,9 @@ ARCH = os.environ.get('ARCH', 'riscv64')
 def make_root(root):
     """busybox, our guest programs, and files that are no good to execute."""
     rootfs.main(BUILD + '/deps/busybox', root)
-    for path in glob.glob(BUILD + '/user/*'):
-        if os.path.isfile(path) and os.access(path, os.X_OK):
-            shutil.copy(path, root + '/bin')
+    for path in glob.glob(BUILD + '/user/bin/*'):
+        shutil.copy(path, root + '/bin')
+    shutil.copy(TOP + '/demo/poem.txt', root + '/root')
     image = open(BUILD + '/deps/busybox', 'rb').read()
     os.mkdir(root + '/bad')
     for name, data in {'empty': b'', 'text': b'not a program\n', 'header': image[:40], 'truncated': image[:70000],
@@ -37,6 +39,12 @@ def make_root(root):
         os.chmod(f'{root}/bad/{name}', 0o755)
     shutil.copy(root + '/bad/text', root + '/bad/not-executable')
     os.chmod(root + '/bad/not-executable', 0o644)
+
+
+def demands(jobs):
+    """What "#=" lines say, by name of the job."""
+    rows = [shlex.split(row[2:]) for row in open(jobs) if row.startswith('#=')]
+    return {row[0]: dict(word.split('=', 1) for word in row[1:]) for row in rows}
 
 
 def run(mode, jobs, root, tmp):
@@ -51,15 +59,17 @@ def run(mode, jobs, root, tmp):
         print(f'not ok {name}: weir hangs')
         return 1
     failed = 0
+    wanted = demands(jobs)
     rows = [json.loads(row) for row in open(report)] if os.path.exists(report) else []
     ends = [row for row in rows if row['type'] == 'job']
     for row in ends:
         leaks = {k: row[k] for k in ('leaked_frames', 'leaked_heap') if row.get(k)}
-        good = row['passed'] and not leaks
+        other = {k: v for k, v in wanted.get(row['name'], {}).items() if str(row.get(k)) != v}
+        good = row['passed'] and not leaks and not other
         failed += not good
         print('ok' if good else 'not ok', f'{name}:', row['name'])
         if not good:
-            print('  #', json.dumps(row))
+            print('  #', json.dumps(other), json.dumps(row))
     if not ends or r.returncode and not failed:
         print(f'not ok {name}: weir ended with status {r.returncode}')
         failed += 1

@@ -7,7 +7,7 @@
 
 struct crime { const char *name; void (*commit)(void); };
 
-static const int read_only = 7;
+static const int read_only[64] = { 7 };
 static int data = 7;
 static volatile unsigned long sink;
 
@@ -25,7 +25,7 @@ static void load_unmapped(void) { load(NOWHERE); }
 static void jump_unmapped(void) { jump(NOWHERE); }
 static void load_null(void) { load(0); }
 static void jump_null(void) { jump(0); }
-static void store_read_only(void) { store((unsigned long)&read_only); }
+static void store_read_only(void) { store((unsigned long)&read_only[1]); }
 static void store_text(void) { store((unsigned long)&store); }
 static void jump_data(void) { jump((unsigned long)&data); }
 static void load_hole(void) { load(USER_END + 4096); }	/* between the halves */
@@ -154,7 +154,8 @@ static void unmap_stack(void)
 {
 	unsigned long here = (unsigned long)&here & ~(PAGE - 1ul);
 
-	munmap((void *)(here - 16 * PAGE), 32 * PAGE);
+	munmap((void *)(here - 14 * PAGE), 15 * PAGE);
+	store((unsigned long)&here);
 	exit(1);
 }
 

@@ -73,7 +73,7 @@ static void test_requeue(void)
 	for (int i = 0; i < 4; i++)
 		check(thread_start(sleeper, (void *)&a, &tids[i]) > 0);
 	sleep_ms(30);
-	check(call(__NR_futex, &a, FUTEX_CMP_REQUEUE, 1, 1, &b, 0) == -EAGAIN);
+	check(call(__NR_futex, &a, FUTEX_CMP_REQUEUE, 1, 1, &b, 1) == -EAGAIN);
 	check(call(__NR_futex, &a, FUTEX_CMP_REQUEUE_PRIVATE, 1, 100, &b, 0) == 4);
 	check(futex(&a, FUTEX_WAKE, 100, 0) == 0);
 	check(futex(&b, FUTEX_WAKE, 100, 0) == 3);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* echo.c: standard input to standard output, until it ends. */
+/* copy.c: standard input to standard output, until it ends. */
 #include "weir.h"
 
 int main(int argc, char **argv, char **envp)
