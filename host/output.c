@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * output.c: where the output of jobs goes.  One job at a time: straight to weir's own streams.
- * Several: each job's output is kept in files (of --results, or nameless) and printed in one
+ * Several: each job's output is kept, in memory while it is little, then in a file, and printed in one
  * piece when the job ends, in the order of the ends.  Memory is bounded: what waits for a slow
  * reader is bounded by output_stalled(), of each stream only the tail is remembered.
  */
@@ -19,7 +19,7 @@
 #include "text.h"
 #include "tmp.h"
 
-enum { PENDING_MAX = 1 << 18, QUEUE_MAX = 64, CHUNK = 1 << 16, STREAMS = 3 };
+enum { PENDING_MAX = 1 << 18, QUEUE_MAX = 64, CHUNK = 1 << 16, HELD_MAX = 1 << 16, STREAMS = 3 };
 
 struct tail {
 	char *ring; /* TAIL_SIZE bytes */
@@ -27,7 +27,8 @@ struct tail {
 };
 
 struct capture {
-	int fd[STREAMS]; /* [1], [2]: files the output is kept in, or -1 */
+	struct buf held[STREAMS]; /* output that waits for the end of the job, while it is little */
+	int fd[STREAMS];	  /* [1], [2]: files the output is kept in, or -1 */
 	off_t size[STREAMS];
 	off_t printed[STREAMS];
 	struct tail tail[STREAMS];
@@ -121,9 +122,6 @@ void output_start(struct job *job)
 		c->directory = results_directory(job);
 		c->fd[1] = results_file(c->directory, "stdout");
 		c->fd[2] = results_file(c->directory, "stderr");
-	} else if (out.grouped) {
-		c->fd[1] = tmp_file();
-		c->fd[2] = tmp_file();
 	}
 	c->tails = out.tails;
 }
@@ -137,7 +135,7 @@ static void tail_add(struct tail *t, const char *data, size_t len)
 	t->written += len;
 }
 
-static void keep(struct capture *c, int stream, const char *data, size_t len)
+static void keep_in_file(struct capture *c, int stream, const char *data, size_t len)
 {
 	while (c->fd[stream] >= 0 && len) {
 		ssize_t n = pwrite(c->fd[stream], data, len, c->size[stream]);
@@ -153,6 +151,22 @@ static void keep(struct capture *c, int stream, const char *data, size_t len)
 		data += n;
 		len -= n;
 	}
+}
+
+static void keep(struct capture *c, int stream, const char *data, size_t len)
+{
+	struct buf *held = &c->held[stream];
+
+	if (c->fd[stream] < 0 && out.grouped && !c->directory) {
+		buf_add(held, data, len);
+		if (buf_len(held) <= HELD_MAX)
+			return;
+		c->fd[stream] = tmp_file();
+		keep_in_file(c, stream, buf_data(held), buf_len(held));
+		buf_free(held);
+		return;
+	}
+	keep_in_file(c, stream, data, len);
 }
 
 static void trace(const char *data, size_t len)
@@ -237,6 +251,10 @@ static bool print_some(struct capture *c, int stream)
 	struct sink *sink = &output_sinks[stream];
 	char chunk[CHUNK];
 
+	if (buf_len(&c->held[stream]) && say_prepare)
+		say_prepare();
+	sink_write(sink, buf_data(&c->held[stream]), buf_len(&c->held[stream]));
+	buf_free(&c->held[stream]);
 	while (c->fd[stream] >= 0 && c->printed[stream] < c->size[stream]) {
 		ssize_t n;
 

@@ -61,7 +61,7 @@ void sink_flush(struct sink *s)
 
 void sink_write(struct sink *s, const void *data, size_t len)
 {
-	if (s->closed)
+	if (s->closed || !len)
 		return;
 	buf_add(&s->out, data, len);
 	sink_flush(s);
