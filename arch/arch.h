@@ -119,9 +119,11 @@ long arch_signal_pop(struct context *ctx, u64 *mask, uaddr_t *altsp, uaddr_t *fa
 
 /* The kernel itself did something impossible: says so and does not return. */
 void kernel_fault(const char *what, u64 pc, u64 address) __attribute__((noreturn));
-/* A system call arrived; called with interrupts off, on the hart's kernel stack.  True: done,
- * result stored, resume the program.  False: arch_user_enter() returns CAUSE_SYSCALL. */
-bool kernel_syscall(struct context *ctx);
+/* A system call arrived; called with interrupts off, on the hart's kernel stack.  The result for the
+ * program, which goes on at once; or, below every errno, ARCH_LEAVE and less: arch_user_enter() returns
+ * CAUSE_SYSCALL. */
+#define ARCH_LEAVE	(-4096L)
+long kernel_syscall(struct context *ctx);
 void *kernel_table_alloc(void);			/* a cleared page for a page table, or NULL */
 void kernel_table_free(void *page);
 void kernel_timer_irq(void);			/* flags only */

@@ -25,8 +25,10 @@ typedef u64 uaddr_t;		/* address in a program; never dereferenced by the kernel 
 #define min(a, b)	({ __auto_type a_ = (a); __auto_type b_ = (b); a_ < b_ ? a_ : b_; })
 #define max(a, b)	({ __auto_type a_ = (a); __auto_type b_ = (b); a_ > b_ ? a_ : b_; })
 
-/* ERESTART (Linux's number) is for the kernel's own use, programs never see it: interrupted by a
- * signal, run the call again if SA_RESTART. */
+/* For the kernel's own use, programs never see it: interrupted by a signal, run the call again if
+ * SA_RESTART.  Below every error number, as PENDING is: one compare finds both. */
+#undef ERESTART
+#define ERESTART	4097
 
 /* Set once during boot, read-only afterwards. */
 #define ro_after_init	__attribute__((section(".data.ro_after_init")))

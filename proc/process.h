@@ -108,7 +108,8 @@ struct thread {
 	LIST_ENTRY(thread)	hash;
 	struct process		*proc;		/* counted */
 	s32			tid;
-	u32			slow;		/* SLOW_*: the fast path must not be taken */
+	bool			traced;
+	const struct syscall_body *calls_fast;	/* what the fast path calls, by number */
 	struct vm		*vm;		/* = proc->vm; NULL after it was given up */
 	struct files		*files;		/* counted */
 	struct fs_context	*fs;		/* counted: cwd, root, umask */
@@ -138,7 +139,6 @@ struct thread {
 	struct context		ctx;
 	struct task		task;		/* last: its frames follow */
 };
-enum { SLOW_TRACE = 1 };
 enum { CALL_NEW, CALL_BEGUN, CALL_DONE };	/* not begun; returned PENDING; result is stored */
 enum { THREAD_FRAMES = 720 };
 

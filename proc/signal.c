@@ -633,7 +633,7 @@ async long signal_deliver(struct co *co, struct thread *t, bool restart)
 		f->n = next_signal(t, &f->info, &f->act);
 		if (f->n <= 0)
 			break;
-		if (t->slow & SLOW_TRACE)
+		if (t->traced)
 			await(r = trace_signal(t, &f->info));
 		if (f->act.handler == DEFAULT) {
 			if ((r = act_default(t, &f->info)))

@@ -195,7 +195,8 @@ struct thread *thread_create(struct process *p, struct files *files, struct fs_c
 	t->files = files;
 	t->fs = fs;
 	t->vm = p->vm;
-	t->slow = p->job->trace ? SLOW_TRACE : 0;
+	t->traced = p->job->trace;
+	t->calls_fast = t->traced ? syscall_traced : syscall_fast;
 	signal_thread_init(t);
 	return t;
 }

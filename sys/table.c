@@ -18,12 +18,20 @@ static const struct syscall *const lists[] = {
 	time_calls, ident_calls, futex_calls,
 };
 
+enum { CALL_LEAVES = -4098 };		/* result of call_leaves() */
+
 const struct syscall *syscall_table[SYSCALLS] ro_after_init;
-static struct { async long (*fn)(struct co *co, const u64 *a); } fast[SYSCALLS] ro_after_init;
+static struct syscall_body fast[SYSCALLS] ro_after_init, traced[SYSCALLS] ro_after_init;
+const struct syscall_body *const syscall_fast = fast, *const syscall_traced = traced;
 static u64 named[SYSCALLS / 64];		/* unknown calls the log has told of */
+
+/* Stands for a body that must not be called from the trap. */
+static async long call_leaves(struct co *co, const u64 *a) { return CALL_LEAVES; }
 
 void syscall_init(void)
 {
+	for (u32 i = 0; i < SYSCALLS; i++)
+		fast[i].fn = traced[i].fn = call_leaves;
 	for (u32 i = 0; i < ARRAY_SIZE(lists); i++)
 		for (const struct syscall *s = lists[i]; s->name; s++) {
 			assert(s->number < SYSCALLS && !syscall_table[s->number]);
@@ -74,26 +82,32 @@ static void call_finish(struct thread *t, long r, u32 flags)
 	ctx_skip_trap(&t->ctx);
 }
 
-/* From the trap, interrupts off.  True: the result is in a0 and the program goes on behind the trap. */
-bool kernel_syscall(struct context *ctx)
+/* The call does not go straight back: it waits, wants the run loop, or a signal is there. */
+static __attribute__((noinline)) long call_leave(struct thread *t, u64 number, long r)
+{
+	if (r == PENDING) {
+		t->call_state = CALL_BEGUN;
+	} else if (r == CALL_LEAVES) {
+		t->calls[number]--;		/* not begun */
+	} else {
+		call_finish(t, r, 0);
+	}
+	return ARCH_LEAVE;
+}
+
+/* From the trap, interrupts off.  What it returns is in a0 when the program goes on behind the trap. */
+long kernel_syscall(struct context *ctx)
 {
 	struct thread *t = container_of(ctx, struct thread, ctx);
 	u64 number = ctx_number(ctx);
 
-	if (unlikely(number >= SYSCALLS || t->slow || !fast[number].fn))
-		return false;
+	if (unlikely(number >= SYSCALLS))
+		return ARCH_LEAVE;
 	t->calls[number]++;
-	long r = fast[number].fn(t->call_co, ctx_args(ctx));
-	if (unlikely(r == PENDING)) {
-		t->call_state = CALL_BEGUN;
-		return false;
-	}
-	if (unlikely(r == -ERESTART || atomic_load_explicit(&t->task.pending, memory_order_relaxed))) {
-		call_finish(t, r, 0);
-		return false;
-	}
-	ctx_set_result(ctx, r);
-	return true;
+	long r = t->calls_fast[number].fn(t->call_co, ctx_args(ctx));
+	if (unlikely(r <= PENDING || atomic_load_explicit(&t->task.pending, memory_order_relaxed)))
+		return call_leave(t, number, r);
+	return r;
 }
 
 /* The slow way: calls that want all registers, traced ones, those that are not there. */
@@ -108,7 +122,7 @@ async long syscall_dispatch(struct co *co)
 	long r;
 
 	co_begin(f);
-	if (t->slow & SLOW_TRACE)
+	if (t->traced)
 		await(r = trace_enter(t));
 	if (s) {
 		t->calls[number]++;
@@ -116,7 +130,7 @@ async long syscall_dispatch(struct co *co)
 	} else {
 		f->result = call_unknown(t, number);
 	}
-	if (t->slow & SLOW_TRACE)
+	if (t->traced)
 		await(r = trace_exit(t, f->result));
 	call_finish(t, f->result, s ? s->flags : 0);
 	return 0;
@@ -132,7 +146,7 @@ async long syscall_continue(struct co *co, struct thread *t)
 		return 0;
 	if (t->call_state == CALL_NEW)
 		return syscall_dispatch(co);
-	r = fast[ctx_number(&t->ctx)].fn(co, ctx_args(&t->ctx));
+	r = t->calls_fast[ctx_number(&t->ctx)].fn(co, ctx_args(&t->ctx));
 	if (r != PENDING)
 		call_finish(t, r, 0);
 	return r == PENDING ? r : 0;

@@ -33,6 +33,10 @@ enum {
 #define ROW(n, arity, flags, args) { #n, __NR_##n, arity, flags, sys_##n, args }
 
 extern const struct syscall *syscall_table[SYSCALLS];	/* NULL: ENOSYS */
+/* What the fast path calls, by number.  Every entry is there: those that must go through the run loop
+ * say so.  A traced thread has a table in which all do. */
+struct syscall_body { async long (*fn)(struct co *co, const u64 *a); };
+extern const struct syscall_body *const syscall_fast, *const syscall_traced;
 void syscall_init(void);			/* fill it from the lists; a slot taken twice panics */
 const char *syscall_name(u32 number);		/* "read"; for unknown ones "syscall_999" */
 

@@ -68,7 +68,8 @@ trap_entry:
 	bne	a1, t0, leave			/* not a system call */
 	call	kernel_syscall
 	ld	t6, 0(sp)			/* ctx */
-	beqz	a0, leave_call
+	lui	t2, 0xfffff			/* ARCH_LEAVE */
+	bge	t2, a0, leave_call
 	ld	t0, X(0)(t6)
 	csrr	t1, time
 	addi	t0, t0, 4			/* behind the ecall */
@@ -82,7 +83,6 @@ trap_entry:
 	ld	t0, X(5)(t6)
 	ld	t1, X(6)(t6)
 	ld	t2, X(7)(t6)
-	ld	a0, X(10)(t6)
 	ld	a1, X(11)(t6)
 	ld	a2, X(12)(t6)
 	ld	a3, X(13)(t6)
