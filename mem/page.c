@@ -2,10 +2,16 @@
 /*
  * page.c: page frames.  A buddy allocator: free blocks of 2^order frames, aligned to their size as
  * counted from page_base, in one list an order; the links are in the free frames themselves.  Only
- * the first struct page of a free block says PAGE_FREE and its order.  Single frames go through a
- * small stack of each hart, which only that hart touches (never from an interrupt) and which is
- * refilled and drained in halves; frames there are neither PAGE_FREE nor referenced.  buddy.lock
- * guards the lists.  Boot costs one store a frame and a few dozen instructions a block.
+ * the first struct page of a free block says PAGE_FREE and its order.
+ *
+ * Single frames do not go back there at once, for merging costs more than all else.  They form
+ * chains of CHAIN frames, linked by pointers that take the place of the struct pages.  A hart has
+ * up to two chains that only it touches (never from an interrupt); whole chains are exchanged with
+ * a common list, linked through the frames themselves.  Only when a block is wanted that
+ * the buddies do not have is the common list merged into them.
+ *
+ * buddy.lock guards buddies and the common list.  Boot costs one store a frame and a few dozen
+ * instructions a block.
  */
 #include <string.h>
 #include "core/cpu.h"
@@ -13,7 +19,7 @@
 #include "core/spin.h"
 #include "mem/page.h"
 
-enum { STACK = 31, STACK_HALF = STACK / 2 };	/* 31: 128 bytes with the count */
+enum { CHAIN_ORDER = 5, CHAIN = 1 << CHAIN_ORDER };
 
 struct free_block { struct free_block *next, **prev; };
 
@@ -23,9 +29,12 @@ static struct {
 	u64			free;		/* frames in the lists */
 	u64			total;
 	u64			count;		/* of struct pages */
+	struct page		*chains;	/* first frame of each; full */
+	u64			chain_count;
 } buddy;
 
-static struct stack { u32 n, frame[STACK]; } stacks[CPU_MAX];	/* numbers of single frames */
+/* Of a hart: n frames from top on, and perhaps a full chain. */
+static struct stack { struct page *top, *spare; u64 n, pad_; } stacks[CPU_MAX];
 
 struct page *pages ro_after_init;
 paddr_t page_base ro_after_init;
@@ -126,40 +135,113 @@ static void give_block(u32 n, u32 order)
 	list_add(n, order);
 }
 
-/* --- stacks of single frames ----------------------------------------------------------------------- */
+/* --- single frames --------------------------------------------------------------------------------- */
 
-static __attribute__((noinline)) u32 stack_refill(struct stack *s)
+/* In a chain, the struct page is the address of the next one; its last byte, where flags are, is
+ * never PAGE_FREE. */
+static inline struct page *chain_next(const struct page *p) { return *(struct page *const *)p; }
+static inline void chain_link(struct page *p, struct page *next) { *(struct page **)p = next; }
+
+static struct page **chain_of_chains(struct page *chain) { return page_virt(chain); }
+
+static void chain_to_buddy(struct page *chain)
 {
-	guard(&buddy.lock);
-	while (s->n < STACK_HALF) {
-		s64 n = take_block(0);
-
-		if (n < 0)
-			break;
-		s->frame[s->n++] = n;
+	for (struct page *p = chain, *next; p; p = next) {
+		next = chain_next(p);
+		*p = (struct page){ 0 };
+		give_block(p - pages, 0);
 	}
-	return s->n;
 }
 
-static __attribute__((noinline)) void stack_drain(struct stack *s, u32 keep)
+static struct page *common_take(void)
 {
-	guard(&buddy.lock);
-	while (s->n > keep)
-		give_block(s->frame[--s->n], 0);
+	struct page *chain = buddy.chains;
+
+	if (chain) {
+		buddy.chains = *chain_of_chains(chain);
+		buddy.chain_count--;
+	}
+	return chain;
 }
 
-static inline struct page *frame_take(void)
+/* A chain of the frames of one block, ascending; *n how many. */
+static struct page *chain_from_buddy(u64 *n)
+{
+	s64 first = -1;
+	u32 order;
+
+	for (order = CHAIN_ORDER + 1; first < 0 && order; )
+		first = take_block(--order);
+	if (first < 0)
+		return NULL;
+	*n = 1ul << order;
+	for (u64 i = 0; i < *n; i++)
+		chain_link(&pages[first + i], i + 1 < *n ? &pages[first + i + 1] : NULL);
+	return &pages[first];
+}
+
+static __attribute__((noinline)) bool stack_refill(struct stack *s)
+{
+	s->n = CHAIN;
+	s->top = s->spare;
+	s->spare = NULL;
+	if (s->top)
+		return true;
+	guard(&buddy.lock);
+	s->top = common_take();
+	if (!s->top)
+		s->top = chain_from_buddy(&s->n);
+	if (!s->top)
+		s->n = 0;
+	return s->top;
+}
+
+/* s->top is a full chain: put it aside. */
+static __attribute__((noinline)) void stack_spill(struct stack *s)
+{
+	if (s->spare) {
+		guard(&buddy.lock);
+		*chain_of_chains(s->spare) = buddy.chains;
+		buddy.chains = s->spare;
+		buddy.chain_count++;
+	}
+	s->spare = s->top;
+	s->top = NULL;
+	s->n = 0;
+}
+
+/* All single frames this hart can reach, back to the buddies: they may be what keeps a block apart. */
+static void merge_singles(void)
 {
 	struct stack *s = &stacks[this_cpu()->id];
-	u32 n = s->n;
+	struct page *chain;
+
+	guard(&buddy.lock);
+	chain_to_buddy(s->top);
+	chain_to_buddy(s->spare);
+	*s = (struct stack){ 0 };
+	while ((chain = common_take()))
+		chain_to_buddy(chain);
+}
+
+/* One reference, owned by @owner, order 0, no flags: in one store. */
+static inline void frame_set_up(struct page *p, u32 owner)
+{
+	_Static_assert(sizeof(struct page) == 8 && offsetof(struct page, owner) == 4, "");
+	*(u64 *)p = 1 | (u64)owner << 32;
+}
+
+static inline struct page *frame_take(u32 owner)
+{
+	struct stack *s = &stacks[this_cpu()->id];
 	struct page *p;
 
-	if (unlikely(!n) && !(n = stack_refill(s)))
+	if (unlikely(!s->top) && !stack_refill(s))
 		return NULL;
-	s->n = --n;
-	p = &pages[s->frame[n]];
-	check(!page_refs(p) && !p->flags);
-	atomic_store_explicit(&p->refs, 1, memory_order_relaxed);
+	p = s->top;
+	s->top = chain_next(p);
+	s->n--;
+	frame_set_up(p, owner);
 	return p;
 }
 
@@ -167,12 +249,11 @@ static inline void frame_give(struct page *p)
 {
 	struct stack *s = &stacks[this_cpu()->id];
 
-	check(!(p->flags & PAGE_FREE));
-	p->flags = 0;
-	if (unlikely(s->n == STACK))
-		stack_drain(s, STACK_HALF);
-	u32 n = s->n++;
-	s->frame[n] = p - pages;
+	if (unlikely(s->n == CHAIN))
+		stack_spill(s);
+	s->n++;
+	chain_link(p, s->top);
+	s->top = p;
 }
 
 /* --- frames ------------------------------------------------------------------------------------------ */
@@ -185,27 +266,22 @@ static struct page *block_alloc(u32 order)
 	n = take_block(order);
 	spin_unlock(&buddy.lock);
 	if (n < 0) {
-		/* Perhaps single frames on the stack keep a block apart. */
-		stack_drain(&stacks[this_cpu()->id], 0);
+		merge_singles();
 		guard(&buddy.lock);
 		n = take_block(order);
 	}
 	if (n < 0)
 		return NULL;
-	atomic_store_explicit(&pages[n].refs, 1, memory_order_relaxed);
+	frame_set_up(&pages[n], 0);
+	pages[n].order = order;
 	return &pages[n];
 }
 
 struct page *page_alloc(u32 order)
 {
-	struct page *p;
-
 	if (order >= PAGE_ORDERS)
 		return NULL;
-	p = order ? block_alloc(order) : frame_take();
-	if (likely(p))
-		p->owner = 0;
-	return p;
+	return order ? block_alloc(order) : frame_take(0);
 }
 
 struct page *page_alloc_zero(void)
@@ -217,15 +293,19 @@ struct page *page_alloc_zero(void)
 	return p;
 }
 
-static inline void page_to_buddy(struct page *p)
+static __attribute__((noinline)) void block_free(struct page *p)
 {
-	if (likely(!p->order)) {
-		frame_give(p);
-		return;
-	}
 	guard(&buddy.lock);
-	p->flags = 0;
 	give_block(p - pages, p->order);
+}
+
+static inline void page_give(struct page *p)
+{
+	check(!(p->flags & PAGE_FREE));
+	if (likely(!p->order))
+		frame_give(p);
+	else
+		block_free(p);
 }
 
 static void owner_back(u32 owner);
@@ -234,7 +314,7 @@ void page_release(struct page *p)
 {
 	if (p->owner)
 		owner_back(p->owner);
-	page_to_buddy(p);
+	page_give(p);
 }
 
 void page_free(struct page *p)
@@ -243,15 +323,27 @@ void page_free(struct page *p)
 	page_release(p);
 }
 
-void page_put_for(struct page *p, struct charge *c, u64 *back)
+static __attribute__((noinline)) void put_shared(struct page *p, struct charge *c, u64 *back)
 {
 	if (atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
 		return;
-	if (likely(c && p->owner == c->number + 1u))
+	if (c && p->owner == c->number + 1u)
 		++*back;
 	else if (p->owner)
 		owner_back(p->owner);
-	page_to_buddy(p);
+	page_give(p);
+}
+
+/* Who has the only reference needs no atomic operation to drop it. */
+void page_put_for(struct page *p, struct charge *c, u64 *back)
+{
+	if (unlikely(page_refs(p) != 1 || !c || p->owner != c->number + 1u || p->order)) {
+		put_shared(p, c, back);
+		return;
+	}
+	++*back;
+	check(!(p->flags & PAGE_FREE));
+	frame_give(p);
 }
 
 void *kernel_table_alloc(void)
@@ -326,10 +418,10 @@ struct page *page_adopt(paddr_t pa)
 
 u64 page_free_count(void)
 {
-	u64 n = buddy.free;
+	u64 n = buddy.free + buddy.chain_count * CHAIN;
 
 	for (u32 i = 0; i < CPU_MAX; i++)
-		n += stacks[i].n;
+		n += stacks[i].n + (stacks[i].spare ? CHAIN : 0);
 	return n;
 }
 
@@ -440,12 +532,11 @@ struct page *page_alloc_for(struct charge *c, bool zero)
 
 	if (c && unlikely(!charge_within(c, 1)))
 		return NULL;
-	p = frame_take();
+	p = frame_take(c ? c->number + 1 : 0);
 	if (unlikely(!p)) {
 		charge_back(c, 1);
 		return NULL;
 	}
-	p->owner = c ? c->number + 1 : 0;
 	if (zero)
 		page_clear(page_virt(p));
 	return p;

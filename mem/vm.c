@@ -287,32 +287,35 @@ static uaddr_t place(struct vm *v, u64 len)
 
 /* --- map and unmap ----------------------------------------------------------------------------------------------- */
 
-static void unmap_area(struct vm *v, struct area *a, struct dead *dead)
+/* Take [start, end), which reaches at least one end of @a, out of it. */
+static void unmap_part(struct vm *v, struct area *a, uaddr_t start, uaddr_t end, struct dead *dead)
 {
-	pages_drop(v, a->start, a->end);
-	v->mapped -= a->end - a->start;
-	if (a->end > v->search_top)
+	pages_drop(v, start, end);
+	v->mapped -= end - start;
+	if (end > v->search_top)
 		v->search_top = 0;
-	area_take_out(v, a, dead);
-}
-
-static void unmap_split(struct vm *v, uaddr_t start, uaddr_t end, struct dead *dead)
-{
-	struct area *next;
-
-	for (struct area *a = find(v, start); a && a->start < end; a = next) {
-		next = RB_NEXT(areas, &v->areas, a);
-		unmap_area(v, a, dead);
+	if (start > a->start) {
+		a->end = start;
+	} else if (end < a->end) {
+		if (a->set)
+			a->offset += area_pages(end - start);
+		a->start = end;
+	} else {
+		area_take_out(v, a, dead);
 	}
 }
 
 static long unmap_locked(struct vm *v, uaddr_t start, uaddr_t end, struct dead *dead)
 {
-	long err = split_range(v, start, end, dead);
+	struct area *a = find(v, start), *next;
 
-	if (!err)
-		unmap_split(v, start, end, dead);
-	return err;
+	if (a && a->start < start && a->end > end && split(v, end))
+		return -ENOMEM;
+	for (; a && a->start < end; a = next) {
+		next = a->end < end ? RB_NEXT(areas, &v->areas, a) : NULL;
+		unmap_part(v, a, max(a->start, start), min(a->end, end), dead);
+	}
+	return 0;
 }
 
 /* [addr, addr + *len) with *len rounded up to pages: in bounds? */
@@ -380,24 +383,69 @@ static void publish(struct vm *v, struct area *a, struct dead *dead)
 	merge_around(v, a, dead);
 }
 
-static long map_locked(struct vm *v, struct area *a, u64 len, uaddr_t want, u32 how, struct dead *dead)
+/* A new area like @new, where there is nothing: by making a neighbour larger, if one fits. */
+static long add(struct vm *v, const struct area *new, struct dead *dead)
 {
-	long err = choose(v, a, len, want, how);
+	struct area *next = find(v, new->end), *before, *a;
+
+	before = next ? RB_PREV(areas, &v->areas, next) : RB_MAX(areas, &v->areas);
+	if (before && mergeable(before, new)) {
+		before->end = new->end;
+		v->mapped += new->end - new->start;
+		if (next)
+			merge_down(v, next, dead);
+		return 0;
+	}
+	if (next && mergeable(new, next)) {
+		next->start = new->start;
+		next->offset = new->offset;
+		v->mapped += new->end - new->start;
+		return 0;
+	}
+	if (area_claim(v))
+		return -ENOMEM;
+	a = area_copy(new);
+	if (!a) {
+		area_unclaim(v);
+		return -ENOMEM;
+	}
+	v->mapped += a->end - a->start;
+	RB_INSERT(areas, &v->areas, a);
+	return 0;
+}
+
+/* The same where something may be: everything that can fail first. */
+static long replace(struct vm *v, const struct area *new, struct dead *dead)
+{
+	struct area *a;
+	long err;
+
+	if (area_claim(v))
+		return -ENOMEM;
+	a = area_copy(new);
+	err = a ? unmap_locked(v, a->start, a->end, dead) : -ENOMEM;
+	if (!err) {
+		publish(v, a, dead);
+		return 0;
+	}
+	area_unclaim(v);
+	if (a)
+		bury(dead, a);
+	return err;
+}
+
+static long map_locked(struct vm *v, struct area *new, u64 len, uaddr_t want, u32 how, struct dead *dead)
+{
+	long err = choose(v, new, len, want, how);
+	u64 there = 0;
 
 	if (err)
 		return err;
-	if (over_limit(v, len - bytes_mapped(v, a->start, a->end)))
+	if (how & MAP_AT)
+		there = bytes_mapped(v, new->start, new->end);
+	if (over_limit(v, len - there))
 		return -ENOMEM;
-	err = area_claim(v);
-	if (err)
-		return err;
-	err = unmap_locked(v, a->start, a->end, dead);
-	if (err) {
-		area_unclaim(v);
-		return err;
-	}
-	publish(v, a, dead);
-	return 0;
+	return there ? replace(v, new, dead) : add(v, new, dead);
 }
 
 /* What could never be backed, whatever else is given up, is refused at once, as Linux does. */
@@ -413,7 +461,6 @@ long vm_map(struct vm *v, uaddr_t *addr, u64 len, u32 flags, u32 how,
 	struct area new = { .flags = flags, .set = set, .offset = set ? offset : 0, .name = name,
 			    .file = file };
 	struct dead dead = { NULL };
-	struct area *a;
 	long err;
 
 	if (!len)
@@ -423,16 +470,11 @@ long vm_map(struct vm *v, uaddr_t *addr, u64 len, u32 flags, u32 how,
 	len = align_up(len, PAGE_SIZE);
 	if (set && offset + area_pages(len) < offset)
 		return -EOVERFLOW;
-	a = area_copy(&new);
-	if (!a)
-		return -ENOMEM;
 	spin_lock(&v->lock);
-	err = map_locked(v, a, len, *addr, how, &dead);
-	if (!err)
-		*addr = a->start;
+	err = map_locked(v, &new, len, *addr, how, &dead);
 	spin_unlock(&v->lock);
-	if (err)
-		bury(&dead, a);
+	if (!err)
+		*addr = new.start;
 	free_dead(&dead);
 	return err;
 }
@@ -523,19 +565,10 @@ static long brk_grow(struct vm *v, uaddr_t from, uaddr_t to, struct dead *dead)
 {
 	struct area heap = { .start = from, .end = to, .flags = VM_READ | VM_WRITE | VM_HEAP,
 			     .name = "[heap]" };
-	struct area *a;
 
 	if (!is_free(v, from, to) || over_limit(v, to - from) || hopeless(&heap, to - from))
 		return -ENOMEM;
-	if (area_claim(v))
-		return -ENOMEM;
-	a = area_copy(&heap);
-	if (!a) {
-		area_unclaim(v);
-		return -ENOMEM;
-	}
-	publish(v, a, dead);
-	return 0;
+	return add(v, &heap, dead);
 }
 
 static long brk_locked(struct vm *v, uaddr_t to, struct dead *dead)
@@ -638,7 +671,7 @@ static long move_area(struct vm *v, struct area *a, const struct remap *r, struc
 	}
 	err = to->start;
 	pages_move(v, r->old, to->start, len);
-	unmap_area(v, a, dead);
+	unmap_part(v, a, a->start, a->end, dead);
 	publish(v, to, dead);
 	return err;
 }

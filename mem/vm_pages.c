@@ -12,7 +12,7 @@
 #include "core/log.h"
 #include "mem/vm_private.h"
 
-enum { AROUND = 16, FLUSH_SINGLY = 16 };
+enum { AROUND = 16, FLUSH_SINGLY = 16 };	/* pages */
 
 /* --- entries ------------------------------------------------------------------------------------- */
 
@@ -287,17 +287,26 @@ static inline u64 area_index(const struct area *a, uaddr_t addr)
 	return a->offset + area_pages(addr - a->start);
 }
 
+/* How much to map at once: around code, and where a file is read in order (the page before is there
+ * already), more; else a page. */
+static inline u64 window_of(const struct fault *f)
+{
+	bool more = (f->a->flags & VM_EXEC) || (f->addr % PT_SPAN && f->addr > f->a->start && f->e[-1]);
+
+	return more ? AROUND << PAGE_SHIFT : PAGE_SIZE;
+}
+
 /* Map the pages the set has around the fault, as far as one aligned window, the area and the object
  * go: true if the page itself was among them. */
 static bool fault_around(const struct fault *f)
 {
 	const struct area *a = f->a;
-	u64 window = AROUND << PAGE_SHIFT;
+	u64 window = window_of(f);
 	uaddr_t start = max(align_down(f->addr, window), a->start);
 	uaddr_t end = min(align_down(f->addr, window) + window, a->end);
 	u64 first = area_index(a, start), n = min(area_pages(end - start), a->set->size_pages - first);
 	pte_t *e = f->e - area_pages(f->addr - start);
-	bool cow = !(a->flags & VM_SHARED);
+	pte_t like = entry_make(a, 0, !(a->flags & VM_SHARED));
 	struct page *found[AROUND];
 	u64 mapped = 0;
 
@@ -310,7 +319,7 @@ static bool fault_around(const struct fault *f)
 			page_put(found[i]);
 			continue;
 		}
-		e[i] = entry_make(a, page_phys(found[i]), cow);
+		e[i] = pte_with_phys(like, page_phys(found[i]));
 		mapped++;
 	}
 	count_resident(f->v, mapped);

@@ -344,8 +344,10 @@ static void private_files(void **state)
 	assert_int_equal(map_object(&o, BASE, 30, RW, 0), 0);
 	assert_int_equal(o.refs, 2);
 	assert_int_equal(peek(v, BASE + 3 * P), 4);
-	assert_int_equal(v->resident, 15);		/* its neighbours, too, but for the hole */
-	assert_int_equal(v->faults, 1);
+	assert_int_equal(v->resident, 1);
+	assert_int_equal(peek(v, BASE + 4 * P), 5);	/* one after the other: all around, but for the hole */
+	assert_int_equal(v->resident, 15);
+	assert_int_equal(v->faults, 2);
 	assert_int_equal(peek(v, BASE + 8 * P), 0);
 	assert_int_equal(poke(v, BASE + 8 * P, 88), 0);
 	assert_int_equal(poke(v, BASE + 3 * P, 99), 0);	/* copies */

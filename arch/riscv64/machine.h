@@ -95,6 +95,8 @@ static inline pte_t pte_make(paddr_t pa, bool read, bool write, bool exec)
 	return pa >> PAGE_SHIFT << 10 | PTE_V | PTE_U | PTE_A | (read || write ? PTE_R : 0) |
 	       (write ? PTE_W | PTE_D : 0) | (exec ? PTE_X : 0);
 }
+/* The same rights for the frame at @pa; @like was made for frame 0. */
+static inline pte_t pte_with_phys(pte_t like, paddr_t pa) { return like | pa >> PAGE_SHIFT << 10; }
 /* Keeps its frame, but nobody can access it (PROT_NONE); not zero, not present. */
 static inline pte_t pte_hide(pte_t e) { return e & ~(u64)PTE_V; }
 static inline pte_t pte_mark_cow(pte_t e) { return (e & ~(u64)(PTE_W | PTE_D)) | PTE_COW; }
