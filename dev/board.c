@@ -15,6 +15,7 @@
 #include "core/log.h"
 #include "dev/board.h"
 #include "dev/driver.h"
+#include "lib/number.h"
 
 struct board board ro_after_init;
 struct device devices[DEVICES_MAX] ro_after_init;
@@ -133,6 +134,24 @@ static void cpu_node(struct walk *w)
 	board.harts[board.hart_count++] = hart;
 }
 
+/* The host put the archive where QEMU would not: "initrd=0xADDRESS,SIZE". */
+static void archive_word(void)
+{
+	char text[48], *comma;
+	u64 at, size;
+
+	if (!board_arg("initrd", text, sizeof(text)) || !(comma = strchr(text, ',')))
+		return;
+	*comma = 0;
+	if (number_parse(text, 0, UINT64_MAX, &at) ||
+	    number_parse(comma + 1, 10, UINT64_MAX - at, &size)) {
+		log_warn("initrd=%s is not 0xADDRESS,SIZE", text);
+		return;
+	}
+	board.initrd_start = at;
+	board.initrd_end = at + size;
+}
+
 static void chosen_node(const struct walk *w)
 {
 	size_t n = min((size_t)max(w->prop[P_BOOTARGS].len, 0), sizeof(board.bootargs) - 1);
@@ -147,6 +166,7 @@ static void chosen_node(const struct walk *w)
 	board.initrd_end = prop_number(w, P_INITRD_END, 0);
 	if (board.initrd_end < board.initrd_start)
 		board.initrd_end = board.initrd_start;
+	archive_word();
 }
 
 /* Nodes of the root's own level, by name. */
@@ -424,7 +444,7 @@ const char *board_arg(const char *key, char *buf, size_t size)
 void board_args_check(void)
 {
 	static const char *const known[] = {
-		"log", "slots", "failfast", "seed", "noaslr", "tty", "regs",
+		"log", "slots", "failfast", "seed", "noaslr", "tty", "regs", "initrd",
 	};
 	const char *w = board.bootargs;
 	size_t len;

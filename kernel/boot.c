@@ -101,6 +101,11 @@ void boot_memory(void)
 	paddr_t end = align_down(board.memory[0].base + board.memory[0].size, PAGE_SIZE);
 	paddr_t array;
 
+	if (board.initrd_start < base || board.initrd_end > end) {
+		if (board.initrd_end)
+			log_error("the archive at 0x%lx is not in memory: ignored", board.initrd_start);
+		board.initrd_start = board.initrd_end = 0;
+	}
 	take(arch_image_start(), arch_image_end());
 	take(board.initrd_start, board.initrd_end);
 	for (u32 i = 0; i < board.reserved_count; i++)
