@@ -270,24 +270,21 @@ static inline void skip_slashes(struct walk *w)
 /* All components, the last one too.  A trailing slash asks for a directory and follows links. */
 static async long walk_all(struct walk *w)
 {
-	bool slash = false;
+	struct last l;
 	long err = 0;
 
 	skip_slashes(w);
 	while (*w->rest) {
-		struct last l;
-
 		if ((err = searchable(w)) || (err = next_name(w, &l)))
 			return err;
-		slash = l.slash;
-		err = step(w, &l, *w->rest || l.slash || w->flags & WALK_FOLLOW);
+		if (l.slash && !*w->rest)
+			w->flags |= WALK_DIR | WALK_FOLLOW;
+		err = step(w, &l, *w->rest || w->flags & WALK_FOLLOW);
 		if (err)
 			return err;
 		skip_slashes(w);
 	}
-	if ((slash || w->flags & WALK_DIR) && !inode_is_dir(w->d->inode))
-		return -ENOTDIR;
-	return 0;
+	return w->flags & WALK_DIR && !inode_is_dir(w->d->inode) ? -ENOTDIR : 0;
 }
 
 /* Is the last component, which must not be followed by a slash, a link to be followed? */

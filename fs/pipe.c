@@ -92,8 +92,11 @@ static long fill_whole(struct pipe *p, struct uio *u)
 	return err;
 }
 
+/* The page at *s has been read to its end.  In a full ring its front may have new bytes already. */
 static void drop_page(struct pipe *p, struct page **s)
 {
+	if (pipe_used(p) > PIPE_SIZE - PAGE_SIZE)
+		return;
 	if (p->spare)
 		page_put(*s);
 	else
