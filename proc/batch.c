@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/time.h"
 #include "dev/driver.h"
+#include "fs/path.h"
 #include "fs/streams.h"
 #include "lib/number.h"
 #include "lib/print.h"
@@ -645,6 +646,14 @@ static bool make_slots(void)
 	return true;
 }
 
+/* What is made at its first use and stays shall not look like a leak of the first job. */
+static void warm_up(void)
+{
+	path_scratch(0);
+	path_scratch(1);
+	job_put(job_create(0, 0));
+}
+
 void batch_start(void)
 {
 	static struct { struct task task; u64 frames[32]; } starter;
@@ -665,6 +674,7 @@ void batch_start(void)
 		log_error("not enough memory for the batch runner");
 		power_off(STATUS_NO_JOBS);
 	}
+	warm_up();
 	console_command = command;
 	task_init(&starter.task, "start", sizeof(starter.frames), batch_main, NULL);
 	task_wake(&starter.task);

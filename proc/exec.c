@@ -237,7 +237,7 @@ static long map_load(struct vm *v, struct file *file, const struct elf_load *s, 
 	uaddr_t start = align_down(base + s->vaddr, PAGE_SIZE);
 	uaddr_t file_end = align_up(base + s->vaddr + s->filesz, PAGE_SIZE);
 	uaddr_t end = align_up(base + s->vaddr + s->memsz, PAGE_SIZE);
-	struct pageset *set;
+	struct pageset *set = NULL;
 	long r = 0;
 
 	if (s->filesz) {

@@ -10,9 +10,9 @@
 #include "mem/heap.h"
 #include "proc/job.h"
 
-enum { PROCESSES_MAX = 1024, PROCESSES_MIN = 16, FRAMES_A_PROCESS = 64 };
+enum { PROCESSES_MAX = 256, PROCESSES_MIN = 16, FRAMES_A_PROCESS = 64 };
 
-/* A fork bomb is stopped before it has all memory. */
+/* A fork bomb is stopped before it has all memory, and before its turns take seconds. */
 static u32 process_limit(void)
 {
 	u64 n = page_total_count() / FRAMES_A_PROCESS;

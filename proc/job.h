@@ -8,7 +8,7 @@
 #include "core/wait.h"
 #include "mem/page.h"
 #include "proc/process.h"
-#include "sys/table.h"
+#include "proc/calls.h"
 
 struct tty;
 

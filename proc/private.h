@@ -18,9 +18,6 @@ void thread_gone(struct task *task);		/* task exit: accounts, becomes a zombie, 
 void process_out_of_memory(struct process *p);
 void process_start_failed(struct thread *t, long error);
 
-/* sys/table.c */
-async long syscall_continue(struct co *co, struct thread *t);
-
 /* clone.c */
 struct clone_request {
 	u64	flags;

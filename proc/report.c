@@ -106,7 +106,7 @@ void report_leaks(struct slot *s, const struct usage *now, bool exact)
 	s64 files = exact ? now->file_pages - s->before.file_pages : 0;
 
 	text_add(&s->text, ",\"leaked_frames\":%ld,\"leaked_heap\":%ld,\"files_bytes\":%ld}",
-		 frames, heap, max(files, 0l) << PAGE_SHIFT);
+		 max(frames, 0l), max(heap, 0l), max(files, 0l) << PAGE_SHIFT);
 }
 
 bool outcome_expected(const struct slot *s)

@@ -16,7 +16,7 @@
 #include "mem/heap.h"
 #include "mem/user.h"
 #include "proc/process.h"
-#include "sys/table.h"
+#include "proc/calls.h"
 
 #define SIG(n)		(1ull << ((n) - 1))
 #define UNBLOCKABLE	(SIG(SIGKILL) | SIG(SIGSTOP))

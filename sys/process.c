@@ -11,6 +11,7 @@
 #include <linux/wait.h>
 #include "core/log.h"
 #include "mem/heap.h"
+#include "sys/table.h"
 #include "proc/job.h"
 #include "proc/private.h"
 
@@ -462,7 +463,7 @@ static async long sys_prlimit64(struct co *co, const u64 *a)
 {
 	struct thread *t = thread_current();
 	struct process *p = t->proc;
-	struct rlimit_k set, old;
+	struct rlimit_k set = { 0 }, old;
 	long r;
 
 	if (a[1] >= ARRAY_SIZE(p->limits))
