@@ -45,7 +45,7 @@ WARN	:= -Wall -Wextra -Werror -Wno-unused-parameter -Wimplicit-fallthrough
 KINC	= -I. -Iarch/$(ARCH) -isystem lib/shim -isystem $(GEN) -isystem $(call once,GCC_INC,$(CC) -print-file-name=include)
 MACHINE.riscv64 := -mcmodel=medany -march=rv64imac_zicsr_zifencei -mabi=lp64
 MODE.release	:= -O2 -fomit-frame-pointer
-MODE.debug	:= -O1 -fno-omit-frame-pointer -DCO_DEBUG -DCHECKED
+MODE.debug	:= -O1 -fno-omit-frame-pointer -DCHECKED -Wno-maybe-uninitialized
 KFLAGS	= -std=gnu11 -g -ffreestanding -nostdinc -fno-pic $(MACHINE.$(ARCH)) $(MODE.$(MODE)) \
 	  -fno-strict-aliasing -fno-common -fno-stack-protector -fno-asynchronous-unwind-tables \
 	  -ffile-prefix-map=$(CURDIR)=. $(WARN) -Wjump-misses-init $(KINC) $(EXTRA)
@@ -112,7 +112,7 @@ $(GEN)/done: $(DEPS)/setup.mk
 HEADERS	= $(wildcard arch/*.h $(ROOMS:%=%/*.h))
 TESTS	:= $(wildcard lib/*_test.c core/*_test.c mem/*_test.c dev/*_test.c fs/*_test.c proc/*_test.c)
 TSAN	:= $(if $(TESTS),$(shell grep -l '^// sanitize: thread' $(TESTS)))
-FUZZERS	:= $(wildcard lib/*_fuzz.c core/*_fuzz.c mem/*_fuzz.c)
+FUZZERS	:= $(wildcard lib/*_fuzz.c core/*_fuzz.c mem/*_fuzz.c fs/*_fuzz.c)
 links	= $(shell sed -n 's,^// links: *,,p' $1)
 UFLAGS	= -std=gnu11 -g -O1 -fno-omit-frame-pointer -fno-strict-aliasing $(WARN) -I. -Iarch/host -isystem $(DEPS)/libfdt -DHOST_TEST -DCHECKED -pthread
 SAN	= -fsanitize=address,undefined -fno-sanitize-recover=all
