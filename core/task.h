@@ -55,6 +55,12 @@ _Static_assert(sizeof(struct task) <= 192, "tasks are many");
 
 static inline struct task *task_current(void) { return this_cpu()->current; }
 
+/*
+ * Wakers are bare pointers.  With one hart a task that has ended can be freed at once; with several
+ * a waker elsewhere may still be about to look at its state, so memory must then be kept until every
+ * hart has been between two polls (cpu->quiet).
+ */
+
 /* Prepare @t, whose @frames bytes of frames follow it, to run @main; task_wake() starts it. */
 void task_init(struct task *t, const char *name, u32 frames,
 	       long (*main)(struct co *co, struct task *t), void (*exit)(struct task *t));
