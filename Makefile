@@ -147,7 +147,7 @@ fuzz:
 # --- working with it ----------------------------------------------------------------------------
 
 run: all
-	./weir batch demo/demo.jobs
+	./weir batch --kernel $(WEIR_ELF) --root $(BUILD)/demo-root demo/demo.jobs
 
 gdb: all
 	$Q tools/gdb $(WEIR_ELF) $(RUN)

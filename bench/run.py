@@ -133,7 +133,7 @@ def boot_lines():
                       if weir('run', '--root', tmp + '/root', '-m', f'{m}M', '--timeout', '10', '--kernel',
                               OUT + '/weir.elf', '--', '/bin/busybox', 'sh', '-c', ':').returncode == 0), None)
         found['smallest'] = small or 'not up to 64 MiB'
-        hello = BUILD + '/user/hello'
+        hello = BUILD + '/user/bin/hello'
         times = []
         for _ in range(7):
             t = time.monotonic()
