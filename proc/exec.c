@@ -252,14 +252,15 @@ static long map_load(struct vm *v, struct file *file, const struct elf_load *s, 
 	return r;
 }
 
-/* The part of the last file page behind the file's data is zero.  The space is active. */
+/* The last file page is zero behind the file's data, up to its end: loaders use what is left of it.
+ * The space is active. */
 static async long clear_tail(const struct elf_load *s, uaddr_t base)
 {
 	uaddr_t from = base + s->vaddr + s->filesz;
 
 	if (s->filesz == s->memsz || !s->filesz || !(from & (PAGE_SIZE - 1)) || !(s->flags & ELF_W))
 		return 0;
-	return user_clear(from, min(align_up(from, PAGE_SIZE), base + s->vaddr + s->memsz) - from);
+	return user_clear(from, align_up(from, PAGE_SIZE) - from);
 }
 
 static long map_plan(struct vm *v, struct file *file, const struct elf_plan *p, uaddr_t base)
