@@ -27,7 +27,7 @@ def run(line, n, tmp):
         f.write(f'#!/bin/sh\nexec qemu-system-riscv64 "$@" -plugin file={BUILD}/profile/insn.so,out={counts}\n')
     os.chmod(qemu, 0o755)
     r = subprocess.run([TOP + '/weir', 'run', '--icount', '-m', '256M', '--kernel', OUT + '/weir.elf', '--qemu', qemu,
-                        '--', BUILD + '/bench/bench', '--count', str(n), line],
+                        '--append', 'noaslr seed=1', '--', BUILD + '/bench/bench', '--count', str(n), line],
                        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
     if r.returncode or ' - ' in r.stdout:
         sys.exit(f'profile: {line} failed: {r.stdout}{r.stderr}')
@@ -45,7 +45,7 @@ def symbols():
 
 
 def main(line, function=None):
-    n = int(os.environ.get('COUNT', '500'))
+    n = int(os.environ.get('COUNT', '1000'))
     with tempfile.TemporaryDirectory() as tmp:
         few, many = run(line, n, tmp), run(line, 2 * n, tmp)
     each = {a: (c - few.get(a, 0)) / n for a, c in many.items()}
