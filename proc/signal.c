@@ -133,7 +133,7 @@ static long entry_add(struct process *p, struct sigpending *s, const struct sigi
 
 	if (info->signo < SIGRTMIN && s->set & bit)
 		return 0;
-	if (info->signo != SIGKILL && p->sig_queued < SIGQUEUE_MAX)
+	if (p->sig_queued < SIGQUEUE_MAX)
 		q = slab_alloc(&entries);
 	if (!q && info->code < 0 && info->signo >= SIGRTMIN)
 		return -EAGAIN;

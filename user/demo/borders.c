@@ -29,7 +29,6 @@ static void test_write(void)
 	expect("write across", write(fd, edge - 100, 200), 100);
 	expect("write beyond", write(fd, edge, 1), -EFAULT);
 	expect("write from the kernel", write(fd, BAD, 10), -EFAULT);
-	expect("write of everything", write(fd, edge - 10, ~0ul >> 1), -EFAULT);
 	call(__NR_fstat, fd, &st);
 	expect("size of the file", st.st_size, 200);
 	close(fd);
@@ -57,7 +56,8 @@ static void test_pipe(void)
 	expect("pipe2 to nowhere", pipe((int *)edge), -EFAULT);
 	expect("pipe", pipe(fds), 0);
 	expect("no descriptor was lost", fds[0], 3);
-	expect("write across to a pipe", write(fds[1], edge - 4, 8), 4);
+	expect("write across to a pipe: all or nothing", write(fds[1], edge - 4, 8), -EFAULT);
+	expect("write to a pipe", write(fds[1], edge - 4, 4), 4);
 	expect("read into nowhere", read(fds[0], edge, 4), -EFAULT);
 	expect("it is still there", read(fds[0], buf, 8), 4);
 	close(fds[0]);
@@ -75,7 +75,7 @@ static void test_vectors(void)
 	expect("writev with vectors nowhere", call(__NR_writev, fd, edge, 1), -EFAULT);
 	expect("writev with vectors across", call(__NR_writev, fd, edge - 16, 2), -EFAULT);
 	expect("writev of too many", call(__NR_writev, fd, v, 5000), -EINVAL);
-	expect("writev of too much", call(__NR_writev, fd, huge, 2), -EINVAL);
+	expect("writev of too much", call(__NR_writev, fd, huge, 2), -EFAULT);
 	expect("writev of a negative length", call(__NR_writev, fd, &negative, 1), -EINVAL);
 	close(fd);
 	close(z);
@@ -105,7 +105,7 @@ static void test_results(void)
 	expect("clock_gettime nowhere", call(__NR_clock_gettime, 0, edge), -EFAULT);
 	expect("clock_gettime across", call(__NR_clock_gettime, 0, edge - 8), -EFAULT);
 	expect("getcwd nowhere", call(__NR_getcwd, edge, 100), -EFAULT);
-	expect("getrandom nowhere", call(__NR_getrandom, edge, 10, 0), -EFAULT);
+	expect("getrandom nowhere", call(__NR_getrandom, edge, 10, 4), -EFAULT);
 	expect("nanosleep from nowhere", call(__NR_nanosleep, edge, 0), -EFAULT);
 	expect("sigaction from the kernel", call(__NR_rt_sigaction, SIGUSR1, BAD, 0, 8), -EFAULT);
 	expect("sigaction to the kernel", call(__NR_rt_sigaction, SIGUSR1, 0, BAD, 8), -EFAULT);

@@ -150,6 +150,15 @@ static void unknown_call(void)
 	exit(call(999) == -ENOSYS && call(-1) == -ENOSYS && call(1l << 40) == -ENOSYS ? 0 : 1);
 }
 
+/* A buffer that ends where no program can have memory: nothing is written, as on Linux. */
+static void write_everything(void)
+{
+	int fd = open("/dev/null", O_WRONLY, 0), z = open("/dev/zero", O_RDONLY, 0);
+	long w = write(fd, &data, ~0ul >> 1), r = read(z, &data, ~0ul >> 1);
+
+	exit(w == -EFAULT && r == -EFAULT ? 0 : 1);
+}
+
 static void unmap_stack(void)
 {
 	unsigned long here = (unsigned long)&here & ~(PAGE - 1ul);
@@ -305,6 +314,7 @@ static const struct crime crimes[] = {
 	CRIME("fork-bomb", fork_bomb),		CRIME("fork-many", fork_many),
 	CRIME("thread-many", thread_many),	CRIME("open-many", open_many),
 	CRIME("trap-storm", trap_storm),	CRIME("unknown-call", unknown_call),
+	CRIME("write-everything", write_everything),
 	CRIME("unmap-stack", unmap_stack),	CRIME("unmap-all", unmap_all),
 	CRIME("bad-signal-stack", bad_signal_stack),
 	CRIME("kernel-signal-stack", kernel_signal_stack),
