@@ -17,6 +17,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.join(TOP, os.environ.get('BUILD', 'build'))
 OUT = os.path.join(TOP, os.environ.get('OUT', 'build/riscv64-release'))
 KERNEL = 1 << 63
+FIRMWARE = range(0x80000000, 0x80200000)
 
 
 def run(line, n, tmp):
@@ -24,7 +25,7 @@ def run(line, n, tmp):
     counts = f'{tmp}/counts'
     qemu = tmp + '/qemu'
     with open(qemu, 'w') as f:
-        f.write(f'#!/bin/sh\nexec qemu-system-riscv64 "$@" -plugin file={BUILD}/profile/insn.so,out={counts}\n')
+        f.write(f'#!/bin/sh\nexec qemu-system-riscv64 "$@" -seed 1 -plugin file={BUILD}/profile/insn.so,out={counts}\n')
     os.chmod(qemu, 0o755)
     r = subprocess.run([TOP + '/weir', 'run', '--icount', '-m', '256M', '--kernel', OUT + '/weir.elf', '--qemu', qemu,
                         '--append', 'noaslr seed=1', '--', BUILD + '/bench/bench', '--count', str(n), line],
@@ -51,12 +52,11 @@ def main(line, function=None):
     each = {a: (c - few.get(a, 0)) / n for a, c in many.items()}
     table = symbols()
     starts = [a for a, _ in table]
-    by_function, program = {}, 0
+    by_function = {}
     for a, c in each.items():
-        if a < KERNEL:
-            program += c
-            continue
-        name = table[max(bisect.bisect(starts, a) - 1, 0)][1]
+        name = '(firmware)' if a in FIRMWARE else '(program)'
+        if a >= KERNEL:
+            name = table[max(bisect.bisect(starts, a) - 1, 0)][1]
         by_function[name] = by_function.get(name, 0) + c
     if function:
         inside = False
@@ -67,11 +67,9 @@ def main(line, function=None):
                 m = re.match(r'([0-9a-f]+):\t', row)
                 print(f'{each.get(int(m[1], 16), 0) if m else 0:9.2f}  {row}', end='')
         return
-    total = program + sum(by_function.values())
-    print(f'{line}: {total:.1f} instructions an operation')
-    print(f'{program:10.1f}  (program)')
+    print(f'{line}: {sum(by_function.values()):.1f} instructions an operation')
     for name, c in sorted(by_function.items(), key=lambda x: -x[1]):
-        if c >= 0.05:
+        if abs(c) >= 0.05:
             print(f'{c:10.1f}  {name}')
 
 
