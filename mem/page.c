@@ -323,27 +323,14 @@ void page_free(struct page *p)
 	page_release(p);
 }
 
-static __attribute__((noinline)) void put_shared(struct page *p, struct charge *c, u64 *back)
+void page_release_for(struct page *p, struct charge *c, u64 *back)
 {
-	if (atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
-		return;
-	if (c && p->owner == c->number + 1u)
+	atomic_thread_fence(memory_order_acquire);
+	if (likely(c && p->owner == c->number + 1u))
 		++*back;
 	else if (p->owner)
 		owner_back(p->owner);
 	page_give(p);
-}
-
-/* Who has the only reference needs no atomic operation to drop it. */
-void page_put_for(struct page *p, struct charge *c, u64 *back)
-{
-	if (unlikely(page_refs(p) != 1 || !c || p->owner != c->number + 1u || p->order)) {
-		put_shared(p, c, back);
-		return;
-	}
-	++*back;
-	check(!(p->flags & PAGE_FREE));
-	frame_give(p);
 }
 
 void *kernel_table_alloc(void)

@@ -10,7 +10,7 @@
 
 struct charge;
 struct page {			/* 8 bytes, for they are many */
-	_Atomic u32	refs;	/* 0: free */
+	_Atomic u32	refs;	/* of a frame in use */
 	u16		owner;	/* charge number + 1 the frame is counted against; 0: nobody */
 	u8		order;	/* of the block it is the first page of */
 	u8		flags;	/* PAGE_* */
@@ -83,7 +83,13 @@ void charge_close(struct charge *c);		/* frames still owned become the kernel's 
 /* Allocate one frame against @c (NULL: the kernel).  NULL if memory or the limit is used up. */
 struct page *page_alloc_for(struct charge *c, bool zero);
 /* page_put() for frames most of which are @c's: counts what it owes to @c in *@back, for one
- * charge_back() at the end. */
-void page_put_for(struct page *p, struct charge *c, u64 *back);
+ * charge_back() at the end.  Who has the only reference drops it without an atomic operation. */
+void page_release_for(struct page *p, struct charge *c, u64 *back);
+static inline void page_put_for(struct page *p, struct charge *c, u64 *back)
+{
+	if (atomic_load_explicit(&p->refs, memory_order_relaxed) == 1 ||
+	    atomic_fetch_sub_explicit(&p->refs, 1, memory_order_release) == 1)
+		page_release_for(p, c, back);
+}
 bool charge_try(struct charge *c, u64 frames);	/* page tables, kernel objects */
 void charge_back(struct charge *c, u64 frames);

@@ -44,6 +44,13 @@ static inline pte_t entry_make(const struct area *a, paddr_t pa, bool cow)
 
 static inline struct page *entry_page(pte_t e) { return phys_page(pte_phys(e)); }
 
+/* The same for loops: @frames is frame_zero(). */
+static inline struct page *frame_zero(void) { return pages - (page_base >> PAGE_SHIFT); }
+static inline struct page *page_among(struct page *frames, pte_t e)
+{
+	return frames + (pte_phys(e) >> PAGE_SHIFT);
+}
+
 /* The entries of [at, *stop), the part of [at, end) that one table maps; NULL: nothing is there. */
 static inline pte_t *entries(struct vm *v, uaddr_t at, uaddr_t end, uaddr_t *stop)
 {
@@ -82,32 +89,44 @@ static inline void count_resident(struct vm *v, u64 n)
 
 /* --- ranges ---------------------------------------------------------------------------------------- */
 
+struct dropped { u64 frames, zeros, back; };
+
+/* Let go what the entries [e, last) of one table hold. */
+static void drop_entries(pte_t *e, const pte_t *last, struct charge *c, struct dropped *d)
+{
+	struct page *frames = frame_zero(), *zero = zero_page;
+	u64 gone = 0;
+
+	for (; e < last; e++) {
+		struct page *p;
+
+		if (!*e)
+			continue;
+		p = page_among(frames, *e);
+		*e = 0;
+		gone++;
+		d->zeros += p == zero;
+		page_put_for(p, c, &d->back);
+	}
+	d->frames += gone;
+}
+
 void pages_drop(struct vm *v, uaddr_t start, uaddr_t end)
 {
-	struct page *zero = zero_page;
-	u64 gone = 0, zeros = 0, back = 0;
+	struct dropped d = { 0, 0, 0 };
 	uaddr_t at = start, stop;
 
 	for (; at < end; at = stop) {
 		pte_t *e = entries(v, at, end, &stop);
 
-		if (!e)
-			continue;
-		for (pte_t *last = e + area_pages(stop - at); e < last; e++) {
-			pte_t old = *e;
-
-			if (!old)
-				continue;
-			*e = 0;
-			gone++;
-			zeros += entry_page(old) == zero;
-			page_put_for(entry_page(old), v->charge, &back);
-		}
+		if (e)
+			drop_entries(e, e + area_pages(stop - at), v->charge, &d);
 	}
-	v->resident -= gone - zeros;
-	charge_back(v->charge, back);
-	if (gone)
-		pages_flush(v, start, end);
+	if (!d.frames)
+		return;
+	v->resident -= d.frames - d.zeros;
+	charge_back(v->charge, d.back);
+	pages_flush(v, start, end);
 }
 
 void pages_protect(struct vm *v, const struct area *a, uaddr_t start, uaddr_t end)
@@ -137,19 +156,21 @@ void pages_protect(struct vm *v, const struct area *a, uaddr_t start, uaddr_t en
  * frames other than the zero page. */
 static u64 fork_entries(pte_t *d, pte_t *s, const pte_t *last, bool private)
 {
-	struct page *zero = zero_page;
+	struct page *frames = frame_zero(), *zero = zero_page;
 	u64 n = 0;
 
 	for (; s < last; s++, d++) {
 		pte_t e = *s;
+		struct page *p;
 
 		if (!e)
 			continue;
+		p = page_among(frames, e);
 		if (private)
 			*s = e = pte_mark_cow(e);
 		*d = e;
-		n += entry_page(e) != zero;
-		page_get(entry_page(e));
+		n += p != zero;
+		page_get(p);
 	}
 	return n;
 }
