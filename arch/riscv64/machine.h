@@ -101,10 +101,12 @@ static inline pte_t pte_with_phys(pte_t like, paddr_t pa) { return like | pa >> 
 static inline pte_t pte_hide(pte_t e) { return e & ~(u64)PTE_V; }
 static inline pte_t pte_mark_cow(pte_t e) { return (e & ~(u64)(PTE_W | PTE_D)) | PTE_COW; }
 
+enum { MMU_LINKS = 12 };
 struct mmu {
 	pte_t	*root;
 	u64	satp;
 	u64	tables;			/* pages in tables, the root included */
+	pte_t	*link[MMU_LINKS];	/* entries that lead to tables, oldest first; the first few */
 };
 
 /* AT_HWCAP: letters of the ISA: I M A F D C. */

@@ -77,25 +77,42 @@ long arch_mmu_init(struct mmu *m)
 	return 0;
 }
 
-static void middle_free(pte_t *middle)
+static void link_free(pte_t *link)
 {
+	pte_t *t = table_of(*link);
+
+	*link = 0;
+	table_free(t);
+}
+
+static void middle_free(pte_t *link)
+{
+	pte_t *middle = table_of(*link);
+
 	for (u32 i = 0; i < ENTRIES; i++)
-		if (middle[i]) {
-			table_free(table_of(middle[i]));
-			middle[i] = 0;
-		}
-	table_free(middle);
+		if (middle[i])
+			link_free(&middle[i]);
+	link_free(link);
+}
+
+/* Most programs have few tables, and we know where they hang; otherwise look everywhere. */
+static void tables_free(struct mmu *m)
+{
+	if (m->tables - 1 <= MMU_LINKS) {
+		while (--m->tables)
+			link_free(m->link[m->tables - 1]);
+		return;
+	}
+	for (u32 i = 0; i < USER_ENTRIES; i++)
+		if (m->root[i])
+			middle_free(&m->root[i]);
 }
 
 void arch_mmu_destroy(struct mmu *m)
 {
 	if (!m->root)
 		return;
-	for (u32 i = 0; i < USER_ENTRIES; i++)
-		if (m->root[i]) {
-			middle_free(table_of(m->root[i]));
-			m->root[i] = 0;
-		}
+	tables_free(m);
 	if (!spare_keep(&spare_roots, m->root))
 		kernel_table_free(m->root);
 	m->root = NULL;
@@ -127,6 +144,8 @@ static pte_t *descend(pte_t *e, struct mmu *m)
 	pte_t *t = m ? table_alloc() : NULL;
 	if (t) {
 		*e = branch(t);
+		if (m->tables <= MMU_LINKS)
+			m->link[m->tables - 1] = e;
 		m->tables++;
 	}
 	return t;
@@ -148,7 +167,7 @@ void arch_tlb_all(void) { asm volatile("sfence.vma" ::: "memory"); }
 
 long arch_kmap(uintptr_t va, paddr_t pa, size_t size, u32 flags)
 {
-	struct mmu kernel = { .root = kernel_root };
+	struct mmu kernel = { .root = kernel_root, .tables = MMU_LINKS + 1 };
 	u64 rights = PTE_V | PTE_G | PTE_A | PTE_D | (flags & KMAP_R ? PTE_R : 0) |
 		     (flags & KMAP_W ? PTE_W : 0) | (flags & KMAP_X ? PTE_X : 0);
 
