@@ -391,8 +391,7 @@ static void release(struct slot *s)
 
 static async long finish(struct co *co, struct slot *s, long error)
 {
-	struct { u8 none; } *f = co_frame(co);
-	struct usage now;
+	struct { struct usage now; } *f = co_frame(co);
 	long r;
 
 	co_begin(f);
@@ -410,8 +409,8 @@ static async long finish(struct co *co, struct slot *s, long error)
 		await(r = let_go(co, s));
 		release(s);
 	}
-	now = usage_now();
-	report_leaks(s, &now, s->alone);
+	f->now = usage_now();
+	report_leaks(s, &f->now, s->alone);
 	await(r = report_line(s->line, s->text.len));
 	return 0;
 	co_end();
