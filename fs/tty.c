@@ -58,6 +58,12 @@ static void send_signals(struct tty *t, u32 set, s32 pgrp)
 			tty_signal(t, pgrp, signo);
 }
 
+/* A line that is too long goes on to its end, which is all that is kept of the rest. */
+static bool may_take(const struct tty *t)
+{
+	return t->head - t->tail < TTY_SIZE - 1 || (tty_canonical(t) && !t->lines);
+}
+
 /* Take what has arrived, as long as a line has room for it.  True: something was taken. */
 static bool pump(struct tty *t)
 {
@@ -66,7 +72,7 @@ static bool pump(struct tty *t)
 	u8 c;
 
 	spin_lock(&t->lock);
-	while (t->head - t->tail < TTY_SIZE - 1 && t->echo_len < TTY_ECHO - 8 && next_byte(t->in, &c)) {
+	while (may_take(t) && t->echo_len < TTY_ECHO - 8 && next_byte(t->in, &c)) {
 		tty_line_input(t, c);
 		any = true;
 		if (t->echo_len > TTY_ECHO / 2)

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: MIT */
+/* procfs_test.c: /proc and /dev: generated content, processes that come and go, links to open files. */
+// links: core/exec.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c lib/text.c lib/cpio.c arch/host/cpu.c arch/host/mmu.c
+// links: mem/page.c mem/heap.c mem/pageset.c mem/vm.c mem/vm_pages.c mem/user.c
+// links: fs/boot.c fs/console_file.c fs/context.c fs/dentry.c fs/dir.c fs/files.c fs/initrd.c fs/inode.c fs/locks.c fs/mount.c fs/names.c fs/open.c fs/path.c fs/pipe.c fs/poll.c fs/tty.c fs/tty_line.c fs/devfs/devfs.c fs/devfs/memory.c fs/procfs/procfs.c fs/procfs/process.c fs/procfs/system.c fs/tmpfs/file.c fs/tmpfs/tmpfs.c
+#include "fs/pipe.h"
+#include "fs/procfs.h"
+#include "fs/streams.h"
+#include "fs/test.h"
+#include "lib/text.h"
+
+static bool alive = true;
+static struct file *open_file;
+
+static long read_name(s32 pid, struct text *t)
+{
+	if (!alive)
+		return -ESRCH;
+	text_add(t, "process %d\n", pid);
+	return 0;
+}
+
+static long read_much(s32 pid, struct text *t)
+{
+	for (u32 i = 0; i < 1000; i++)
+		text_add(t, "line %4u\n", i);
+	return 0;
+}
+
+static long cwd(s32 pid, struct dentry **out)
+{
+	*out = fs_context_cwd(ctx);
+	return 0;
+}
+
+static const struct procfs_file files[] = {
+	{ "name", 0444, read_name }, { "much", 0400, read_much }, { NULL, 0, NULL },
+};
+static const struct procfs_link links[] = { { "cwd", cwd }, { NULL, NULL } };
+static s32 next(s32 after) { return !alive ? 0 : after < 1 ? 1 : after < 42 ? 42 : 0; }
+static bool owner(s32 pid, u32 *uid, u32 *gid)
+{
+	*uid = *gid = 1000;
+	return alive && (pid == 1 || pid == 42);
+}
+static s32 self(void) { return 42; }
+static s32 next_thread(s32 pid, s32 after) { return after < pid ? pid : 0; }
+static s64 next_fd(s32 pid, s64 after) { return after < 3 ? 3 : -1; }
+static struct file *get_fd(s32 pid, u32 fd) { return fd == 3 && open_file ? file_get(open_file) : NULL; }
+static const struct procfs_processes fake = {
+	files, links, next, owner, self, self, next_thread, next_fd, get_fd,
+};
+
+static void content(void **state)
+{
+	char buf[16];
+	struct file *f;
+	u64 pos = 9995;
+
+	procfs_register(&fake);
+	assert_non_null(strstr(read_file("/proc/meminfo"), "MemTotal:"));
+	assert_non_null(strstr(read_file("/proc/mounts"), "proc /proc proc rw"));
+	assert_string_equal(read_file("/proc/42/name"), "process 42\n");
+	assert_string_equal(read_file("/proc/self/name"), "process 42\n");
+	assert_string_equal(read_file("/proc/thread-self/name"), "process 42\n");
+	assert_int_equal(open_("/proc/1/much", O_RDONLY, &f), 0);
+	assert_int_equal(read_at(f, buf, 16, &pos), 5);
+	assert_memory_equal(buf, " 999\n", 5);
+	pos = 0;
+	assert_int_equal(read_at(f, buf, 10, &pos), 10);
+	assert_memory_equal(buf, "line    0\n", 10);
+	file_put(f);
+}
+
+static void processes_go(void **state)
+{
+	char buf[16];
+	struct file *f;
+
+	assert_walk_error("/proc/7", 0, -ENOENT);
+	assert_walk_error("/proc/042", 0, -ENOENT);
+	assert_walk_error("/proc/42/nothing", 0, -ENOENT);
+	assert_leads("/proc/42/task/42", 0, "/proc/42/task/42");
+	assert_leads("/proc/42/fd/../../1", 0, "/proc/1");
+	assert_int_equal(open_("/proc/42/name", O_RDONLY, &f), 0);
+	assert_int_equal(fs_context_chdir(ctx, "/proc/42"), 0);
+	alive = false;
+	assert_int_equal(file_get_bytes(f, buf, 16), -ESRCH);
+	assert_walk_error("name", 0, -ENOENT);
+	assert_walk_error("/proc/42", 0, -ENOENT);
+	alive = true;
+	file_put(f);
+	assert_int_equal(fs_context_chdir(ctx, "/"), 0);
+	ctx->fsuid = 5;
+	assert_int_equal(open_error("/proc/42/much", O_RDONLY), -EACCES);
+}
+
+static void links_to_files(void **state)
+{
+	struct file *w, *again;
+	char buf[64];
+	struct dentry *d;
+
+	assert_int_equal(pipe_create(0, &open_file, &w), 0);
+	assert_int_equal(path_walk(ctx, NULL, "/proc/self/fd/3", 0, &d), 0);
+	assert_true(d->inode->ops->readlink(d->inode, buf, sizeof(buf)) >= 8);
+	assert_memory_equal(buf, "pipe:[", 6);
+	dentry_put(d);
+	file_put_bytes(w, "again");
+	assert_int_equal(open_("/dev/fd/3", O_RDONLY, &again), 0);
+	assert_int_equal(file_get_bytes(again, buf, 9), 5);
+	file_put(again);
+	file_put(open_file);
+	file_put(w);
+	assert_int_equal(open_("/dev/null", O_RDWR, &open_file), 0);
+	assert_leads("/proc/self/fd/3", WALK_FOLLOW, "/dev/null");
+	assert_walk_error("/proc/self/fd/3", WALK_FOLLOW | WALK_NO_MAGIC, -ELOOP);
+	assert_walk_error("/proc/self/fd/4", WALK_FOLLOW, -ENOENT);
+	file_put(open_file);
+	open_file = NULL;
+	assert_leads("/proc/self/cwd/tmp", 0, "/tmp");
+}
+
+static void devices(void **state)
+{
+	char buf[300];
+	struct file *f;
+
+	assert_int_equal(open_("/dev/zero", O_RDWR, &f), 0);
+	memset(buf, 1, sizeof(buf));
+	assert_int_equal(file_get_bytes(f, buf, sizeof(buf)), sizeof(buf));
+	assert_int_equal(buf[299], 0);
+	assert_int_equal(file_put_bytes(f, "gone"), 4);
+	file_put(f);
+	assert_int_equal(open_("/dev/full", O_RDWR, &f), 0);
+	assert_int_equal(file_put_bytes(f, "x"), -ENOSPC);
+	file_put(f);
+	assert_int_equal(open_("/dev/urandom", O_RDWR, &f), 0);
+	assert_int_equal(file_get_bytes(f, buf, sizeof(buf)), sizeof(buf));
+	assert_int_equal(buf[299], 0x5a);
+	file_put(f);
+	assert_int_equal(open_error("/dev/tty", O_RDWR), -ENXIO);
+	f = null_open(O_RDONLY);
+	assert_int_equal(file_get_bytes(f, buf, 1), 0);
+	assert_true(file_path(f, buf, sizeof(buf)) > 0);
+	assert_string_equal(buf, "/dev/null");
+	file_put(f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		FS_TEST(content), FS_TEST(processes_go), FS_TEST(links_to_files), FS_TEST(devices),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
