@@ -53,7 +53,8 @@ static struct tester *start(long (*main)(struct co *, struct task *), void *arg)
 	return r;
 }
 
-/* They are not freed: a waker on another hart may be about to find out that one has ended. */
+/* They are kept: a waker on another hart may be about to find out that one has ended. */
+static struct tester *kept[4096];
 static void finish(struct tester **t, u32 n)
 {
 	for (u32 i = 0; i < n; i++) {
@@ -64,8 +65,12 @@ static void finish(struct tester **t, u32 n)
 		}
 		assert_int_equal(atomic_load(&t[i]->finished), 1);
 	}
-	for (u32 i = 0; i < n; i++)
+	for (u32 i = 0; i < n; i++) {
+		static u32 count;
+
 		assert_null(atomic_load(&t[i]->t.w.q));
+		kept[count++] = t[i];
+	}
 }
 
 /* --- a ring of semaphores --------------------------------------------------------------------------- */
