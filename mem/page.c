@@ -231,6 +231,14 @@ static inline void frame_set_up(struct page *p, u32 owner)
 	*(u64 *)p = 1 | (u64)owner << 32;
 }
 
+/* @p is the top of @s. */
+static inline void frame_pop(struct stack *s, struct page *p, u32 owner)
+{
+	s->top = chain_next(p);
+	s->n--;
+	frame_set_up(p, owner);
+}
+
 static inline struct page *frame_take(u32 owner)
 {
 	struct stack *s = &stacks[this_cpu()->id];
@@ -239,10 +247,15 @@ static inline struct page *frame_take(u32 owner)
 	if (unlikely(!s->top) && !stack_refill(s))
 		return NULL;
 	p = s->top;
-	s->top = chain_next(p);
-	s->n--;
-	frame_set_up(p, owner);
+	frame_pop(s, p, owner);
 	return p;
+}
+
+static inline void frame_push(struct stack *s, struct page *p)
+{
+	s->n++;
+	chain_link(p, s->top);
+	s->top = p;
 }
 
 static inline void frame_give(struct page *p)
@@ -251,9 +264,7 @@ static inline void frame_give(struct page *p)
 
 	if (unlikely(s->n == CHAIN))
 		stack_spill(s);
-	s->n++;
-	chain_link(p, s->top);
-	s->top = p;
+	frame_push(s, p);
 }
 
 /* --- frames ------------------------------------------------------------------------------------------ */
@@ -323,14 +334,34 @@ void page_free(struct page *p)
 	page_release(p);
 }
 
-void page_release_for(struct page *p, struct charge *c, u64 *back)
+static __attribute__((noinline)) void release_other(struct page *p)
 {
-	atomic_thread_fence(memory_order_acquire);
-	if (likely(c && p->owner == c->number + 1u))
-		++*back;
-	else if (p->owner)
+	if (p->owner)
 		owner_back(p->owner);
 	page_give(p);
+}
+
+static __attribute__((noinline)) void spill_and_give(struct stack *s, struct page *p)
+{
+	stack_spill(s);
+	frame_push(s, p);
+}
+
+void page_release_for(struct page *p, struct charge *c, u64 *back)
+{
+	struct stack *s = &stacks[this_cpu()->id];
+
+	atomic_thread_fence(memory_order_acquire);
+	check(!(p->flags & PAGE_FREE));
+	if (unlikely(!c || p->owner != c->number + 1u || p->order)) {
+		release_other(p);
+		return;
+	}
+	++*back;
+	if (unlikely(s->n == CHAIN))
+		spill_and_give(s, p);
+	else
+		frame_push(s, p);
 }
 
 void *kernel_table_alloc(void)
@@ -513,17 +544,22 @@ void charge_back(struct charge *c, u64 frames)
 		atomic_fetch_sub_explicit(&c->used, frames, memory_order_relaxed);
 }
 
+static __attribute__((noinline)) struct page *alloc_refilled(struct charge *c, bool zero)
+{
+	return stack_refill(&stacks[this_cpu()->id]) ? page_alloc_for(c, zero) : NULL;
+}
+
+/* A leaf but for the tail call, so that nothing need be saved. */
 struct page *page_alloc_for(struct charge *c, bool zero)
 {
-	struct page *p;
+	struct stack *s = &stacks[this_cpu()->id];
+	struct page *p = s->top;
 
+	if (unlikely(!p))
+		return alloc_refilled(c, zero);
 	if (c && unlikely(!charge_within(c, 1)))
 		return NULL;
-	p = frame_take(c ? c->number + 1 : 0);
-	if (unlikely(!p)) {
-		charge_back(c, 1);
-		return NULL;
-	}
+	frame_pop(s, p, c ? c->number + 1 : 0);
 	if (zero)
 		page_clear(page_virt(p));
 	return p;
