@@ -186,6 +186,8 @@ static void jump(void)
 	}
 }
 
+/* Not "the mask as it was": ThreadSanitizer's runtime sometimes leaves a thread with all signals
+ * blocked, when one comes while it runs the handlers of others. */
 void arch_wait(void)
 {
 	sigset_t block, old;
@@ -194,6 +196,8 @@ void arch_wait(void)
 	sigaddset(&block, SIGUSR1);
 	sigaddset(&block, SIGUSR2);
 	pthread_sigmask(SIG_BLOCK, &block, &old);
+	sigdelset(&old, SIGUSR1);
+	sigdelset(&old, SIGUSR2);
 	if (!atomic_load(&self->pending))
 		jump();
 	while (!atomic_load(&self->pending))
