@@ -102,6 +102,8 @@ $(GEN)/done: $(DEPS)/setup.mk
 	$Q ln -sf /usr/riscv64-linux-gnu/include/sys/queue.h $(GEN)/sys/queue.h
 	$Q ln -sf /usr/include/bsd/sys/tree.h $(GEN)/bsd/sys/tree.h
 	$Q for h in fdt.h libfdt.h libfdt_env.h; do ln -sf $(abspath $(DEPS))/libfdt/$$h $(GEN)/$$h; done
+	$Q sed -n 's/^#define __NR\(3264\)\?_\([a-z]\w*\) \([0-9]\+\)$$/[\3] = "\2",/p' $(GEN)/asm-generic/unistd.h \
+		| grep -v '"syscalls"\|arch_specific' | awk -F= '!seen[$$1]++' >$(GEN)/syscall_names.h
 	$Q touch $@
 
 -include $(KOBJ:.o=.d)

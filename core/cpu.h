@@ -33,6 +33,8 @@ struct cpu {
 	_Atomic u64		timer_next;	/* earliest deadline in the heap, TIME_NEVER: none */
 	u64			timer_armed;	/* what the hardware is programmed to, ns */
 	struct task		*backlog, *backlog_last;	/* what the ring had no room for */
+	struct task		*due, *due_last;	/* their deadline has come: before the ring */
+	u32			due_runs;	/* in a row; the ring must have its turn */
 	struct timer		*timers;	/* the heap; under timer_lock, as is timer_next */
 	spinlock_t		timer_lock;
 	u32			hart;		/* the machine's number */

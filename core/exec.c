@@ -15,7 +15,7 @@
 #include "core/time.h"
 #include "core/wait.h"
 
-enum { SLOT_BUDGET = 8, STEAL_MAX = 32, SLICE_NS = 4 * NSEC_PER_MSEC };
+enum { SLOT_BUDGET = 8, DUE_BUDGET = 8, STEAL_MAX = 32, SLICE_NS = 4 * NSEC_PER_MSEC };
 _Static_assert(CPU_MAX <= 64 && STEAL_MAX <= RING / 2, "idle_harts is a word; loot fits a ring");
 
 struct cpu cpus[CPU_MAX];
@@ -105,20 +105,20 @@ static inline u32 ring_take(struct ring *r, struct task **out, u32 max)
 	return n;
 }
 
-static void backlog_push(struct cpu *c, struct task *t)
+static void list_push(struct task **first, struct task **last, struct task *t)
 {
 	t->next = NULL;
-	if (c->backlog)
-		c->backlog_last->next = t;
+	if (*first)
+		(*last)->next = t;
 	else
-		c->backlog = t;
-	c->backlog_last = t;
+		*first = t;
+	*last = t;
 }
 
 static inline void append(struct cpu *c, struct task *t)
 {
 	if (unlikely(c->backlog) || unlikely(!ring_push(&c->rq, t)))
-		backlog_push(c, t);
+		list_push(&c->backlog, &c->backlog_last, t);
 }
 
 static void backlog_refill(struct cpu *c)
@@ -196,6 +196,19 @@ static struct task *steal(struct cpu *c)
 	return NULL;
 }
 
+/* Those whose time has come go before those who only want to go on, but not for ever. */
+static struct task *next_due(struct cpu *c)
+{
+	struct task *t = c->due;
+
+	if (!t || c->due_runs++ >= DUE_BUDGET) {
+		c->due_runs = 0;
+		return NULL;
+	}
+	c->due = t->next;
+	return t;
+}
+
 static struct task *next_queued(struct cpu *c)
 {
 	struct task *t;
@@ -203,10 +216,12 @@ static struct task *next_queued(struct cpu *c)
 	atomic_store_explicit(&c->resched, 0, memory_order_relaxed);
 	if (unlikely(!inbox_empty(c)))
 		inbox_drain(c, c);
+	if (unlikely(c->due) && (t = next_due(c)))
+		return t;
 	if (unlikely(c->backlog) && ring_empty(&c->rq))
 		backlog_refill(c);
 	if (unlikely(!ring_take(&c->rq, &t, 1)))
-		return steal(c);
+		return c->due ? next_due(c) : steal(c);
 	kick_rest(c);
 	return t;
 }
@@ -257,6 +272,16 @@ void task_requeue(struct task *t)
 		inbox_push(c, t);
 	else
 		run_later(c, t);
+}
+
+void task_wake_due(struct task *t)
+{
+	struct cpu *c = this_cpu();
+
+	if (atomic_fetch_or_explicit(&t->state, T_WAKE, memory_order_acq_rel))
+		return;
+	c->count.wakes++;
+	list_push(&c->due, &c->due_last, t);
 }
 
 /* --- one poll -------------------------------------------------------------------------------- */
@@ -349,7 +374,7 @@ bool exec_step(void)
 	}
 	skip_time(c);
 	expire_timers(c);
-	return !inbox_empty(c) || !ring_empty(&c->rq) || c->backlog;
+	return !inbox_empty(c) || !ring_empty(&c->rq) || c->backlog || c->due;
 }
 
 /* What this hart could run now without looking into slots and backlogs, which are their owners'. */

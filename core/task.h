@@ -68,6 +68,7 @@ void task_init(struct task *t, const char *name, u32 frames,
 /* Make @t run (again), next on this hart.  Any context, interrupts included; never blocks. */
 void task_wake(struct task *t);
 void task_requeue(struct task *t);	/* the same, behind all who are ready */
+void task_wake_due(struct task *t);	/* its deadline has come: before them; executor only */
 
 /* Announce a signal (WAIT_SIGNAL and perhaps WAIT_KILL): ends sleeps that allow it.  It stays
  * announced until task_pending_clear(): sleeps that allow it fail at once. */

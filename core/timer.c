@@ -124,7 +124,7 @@ void timer_expire(u64 now)
 	struct task *t;
 
 	while ((t = pop_due(c, now)))
-		task_requeue(t);
+		task_wake_due(t);
 }
 
 u64 timer_next(void)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * explain.c: one line that says why a job failed, from what the guest noted on the way: the
- * fault, or the failed system call that most likely mattered.  A call we do not have weighs
- * more than a flag we refused, that more than a missing file, that more than any other error.
+ * fault, or the last system call that failed.  What C libraries merely try at their start (rseq and
+ * the like) comes early, so it only counts when nothing else went wrong.
  */
 #include "explain.h"
 
@@ -15,25 +15,9 @@
 #include "say.h"
 #include "text.h"
 
-static int weight(const struct failure *f)
+static const struct failure *last_failure(const struct result *r)
 {
-	if (f->error == ENOSYS)
-		return 4;
-	if (f->detail)
-		return 3;
-	if (f->error == ENOENT && f->path)
-		return 2;
-	return 1;
-}
-
-static const struct failure *weightiest(const struct result *r)
-{
-	const struct failure *best = NULL;
-
-	for (size_t i = 0; i < r->nfailures; i++)
-		if (!best || weight(&r->failures[i]) >= weight(best))
-			best = &r->failures[i];
-	return best;
+	return r->nfailures ? &r->failures[r->nfailures - 1] : NULL;
 }
 
 static char *explain_failure(const struct failure *f)
@@ -105,7 +89,7 @@ static char *explain_outcome(const struct job *job)
 char *explain(const struct job *job)
 {
 	const struct result *r = &job->result;
-	const struct failure *f = weightiest(r);
+	const struct failure *f = last_failure(r);
 	char *how, *why, *line;
 
 	if (r->outcome == OUTCOME_EXITED && r->code == 0)

@@ -88,7 +88,8 @@ static void print_costs(FILE *to, const struct result *r)
 
 	fprintf(to, " %9s %9s %9s %13s %9s %7s %9s\n", text_time(r->wall_ns, wall),
 		text_time(r->user_ns, user), text_time(r->kernel_ns, kernel),
-		text_count(r->instructions, instructions), text_count(r->syscalls, calls),
+		r->instructions ? text_count(r->instructions, instructions) : "-",
+		text_count(r->syscalls, calls),
 		text_count(r->faults, faults), text_bytes(r->peak_bytes, peak));
 }
 

@@ -65,7 +65,8 @@ static void add_costs(cJSON *o, const struct result *r)
 	add_number(o, "wall_ns", r->wall_ns);
 	add_number(o, "user_ns", r->user_ns);
 	add_number(o, "kernel_ns", r->kernel_ns);
-	add_number(o, "instructions", r->instructions);
+	if (r->instructions)			/* known with --icount only */
+		add_number(o, "instructions", r->instructions);
 	add_number(o, "syscalls", r->syscalls);
 	add_number(o, "faults", r->faults);
 	add_number(o, "peak_bytes", r->peak_bytes);
@@ -135,7 +136,8 @@ static cJSON *batch_object(const struct report *report)
 	add_number(o, "memory_bytes", report->boot->memory_bytes);
 	add_number(o, "free_bytes", report->boot->free_bytes);
 	add_number(o, "boot_ns", report->boot->boot_ns);
-	add_number(o, "boot_instructions", report->boot->boot_instructions);
+	if (report->boot->boot_instructions)
+		add_number(o, "boot_instructions", report->boot->boot_instructions);
 	return o;
 }
 

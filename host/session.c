@@ -178,6 +178,8 @@ static void on_end_event(struct session *s, struct event *event)
 		return;
 	}
 	job->result = event->result;
+	if (!s->opt->icount)
+		job->result.instructions = 0;	/* QEMU's counter counts them only then */
 	event->result = (struct result){ 0 };
 	if (job->state == JOB_WAITING && job->result.outcome == OUTCOME_CANCELLED) {
 		job_finish(s, job);
@@ -197,6 +199,8 @@ static void on_event(struct session *s, struct event *event)
 	case EVENT_READY:
 		s->ready = true;
 		s->boot = event->boot;
+		if (!s->opt->icount)
+			s->boot.boot_instructions = 0;
 		break;
 	case EVENT_START:
 		if ((job = event_job(s, event)))

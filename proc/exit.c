@@ -70,6 +70,8 @@ async long thread_leave(struct co *co, struct thread *t)
 {
 	if (t->vm && futex_thread_exit(t) == PENDING)
 		return PENDING;
+	if (t->traced && trace_end(t) == PENDING)
+		return PENDING;
 	files_put(t->files);
 	fs_context_put(t->fs);
 	t->files = NULL;

@@ -23,7 +23,7 @@ enum { CALL_LEAVES = -4098 };		/* result of call_leaves() */
 const struct syscall *syscall_table[SYSCALLS] ro_after_init;
 static struct syscall_body fast[SYSCALLS] ro_after_init, traced[SYSCALLS] ro_after_init;
 const struct syscall_body *const syscall_fast = fast, *const syscall_traced = traced;
-static u64 named[SYSCALLS / 64];		/* unknown calls the log has told of */
+static u64 named[SYSCALLS / 64 + 1];		/* unknown calls the log has told of */
 
 /* Stands for a body that must not be called from the trap. */
 static async long call_leaves(struct co *co, const u64 *a) { return CALL_LEAVES; }
@@ -41,28 +41,33 @@ void syscall_init(void)
 		}
 }
 
+/* Linux's names of calls that have no row here, for messages. */
+static const char *const absent[SYSCALLS] = {
+#include "syscall_names.h"
+};
+
 const char *syscall_name(u32 number)
 {
-	static char unknown[24];		/* a name for a log line, not a promise */
-
-	if (number < SYSCALLS && syscall_table[number])
+	if (number >= SYSCALLS)
+		return "beyond the table";
+	if (syscall_table[number])
 		return syscall_table[number]->name;
-	snprint(unknown, sizeof(unknown), "syscall_%u", number);
-	return unknown;
+	return absent[number] ? absent[number] : "unknown";
 }
 
+/* All numbers beyond the table count as one. */
 static long call_unknown(struct thread *t, u64 number)
 {
 	struct job *j = t->proc->job;
-	bool first = number >= SYSCALLS || !(named[number / 64] & 1ul << number % 64);
+	u64 n = min(number, (u64)SYSCALLS);
 
-	if (number < SYSCALLS) {
-		named[number / 64] |= 1ul << number % 64;
+	if (number < SYSCALLS)
 		j->calls[number]++;
-	}
-	if (first)
-		log_warn("%s: system call %ld is not there: ENOSYS", t->proc->comm, (long)number);
-	job_note(j, min(number, (u64)SYSCALLS), ENOSYS, "", "system call is not there");
+	if (!(named[n / 64] & 1ul << n % 64))
+		log_warn("%s: system call %ld (%s) is not there: ENOSYS", t->proc->comm, (long)number,
+			 syscall_name(n));
+	named[n / 64] |= 1ul << n % 64;
+	job_note(j, n, ENOSYS, "", "system call is not there");
 	return -ENOSYS;
 }
 
