@@ -21,19 +21,19 @@
 static async long clone_run(struct co *co, const struct clone_request *q)
 {
 	struct {
+		struct thread	*new;
 		struct process	*child;
 		s32		tid;
 	} *f = co_frame(co);
-	struct thread *n;
 	long r;
 
 	co_begin(f);
-	r = thread_clone(q, &n);
+	await(r = thread_clone(q, &f->new));
 	if (r)
 		return r;
-	f->tid = n->tid;
-	f->child = process_get(n->proc);
-	task_wake(&n->task);
+	f->tid = f->new->tid;
+	f->child = process_get(f->new->proc);
+	task_wake(&f->new->task);
 	if (q->flags & CLONE_VFORK)
 		await(r = vfork_wait(f->child));
 	process_put(f->child);
