@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
@@ -47,42 +48,54 @@ def demands(jobs):
     return {row[0]: dict(word.split('=', 1) for word in row[1:]) for row in rows}
 
 
+def verdict(row, wanted):
+    """What is wrong with a job's report, or nothing."""
+    wrong = [] if row['passed'] else [row.get('why') or row['outcome']]
+    wrong += [f'{k}: {row[k]}' for k in ('leaked_frames', 'leaked_heap') if row.get(k)]
+    wrong += [f'{k} is {row.get(k)}, not {v}' for k, v in wanted.items() if str(row.get(k)) != v]
+    return '; '.join(wrong)
+
+
 def run(mode, jobs, root, tmp):
-    """Print one line a job; return the number that failed."""
+    """TAP lines of one job file."""
     name = f'{os.path.basename(jobs).removesuffix(".jobs")}, {mode}'
-    report = f'{tmp}/report'
+    report = f'{tmp}/{name}.json'
     cmd = [TOP + '/weir', 'batch', '--root', root, '-e', 'PATH=/bin', '-m', '128M', '--timeout', '30', '--kernel',
            f'{BUILD}/{ARCH}-{mode}/weir.elf', '--report', 'json=' + report, jobs]
     try:
         r = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
     except subprocess.TimeoutExpired:
-        print(f'not ok {name}: weir hangs')
-        return 1
-    failed = 0
+        return [f'not ok {name}: weir hangs']
     wanted = demands(jobs)
     rows = [json.loads(row) for row in open(report)] if os.path.exists(report) else []
-    ends = [row for row in rows if row['type'] == 'job']
-    for row in ends:
-        leaks = {k: row[k] for k in ('leaked_frames', 'leaked_heap') if row.get(k)}
-        other = {k: v for k, v in wanted.get(row['name'], {}).items() if str(row.get(k)) != v}
-        good = row['passed'] and not leaks and not other
-        failed += not good
-        print('ok' if good else 'not ok', f'{name}:', row['name'])
-        if not good:
-            print('  #', json.dumps(other), json.dumps(row))
-    if not ends or r.returncode and not failed:
-        print(f'not ok {name}: weir ended with status {r.returncode}')
-        failed += 1
-    if failed:
-        print('\n'.join('  # ' + row for row in r.stdout.decode(errors='replace').splitlines()[-40:]))
-    return failed
+    lines, skipped = [], 0
+    for row in (row for row in rows if row['type'] == 'job'):
+        if row['outcome'] == 'notrun':
+            skipped += 1
+            continue
+        wrong = verdict(row, wanted.get(row['name'], {}))
+        lines.append(f'not ok {name}: {row["name"]}: {wrong}' if wrong else f'ok {name}: {row["name"]}')
+    if skipped:
+        lines.append(f'not ok {name}: {skipped} jobs were not run')
+    bad = [row for row in lines if row.startswith('not')]
+    if not lines or r.returncode and not bad:
+        bad = [f'not ok {name}: weir ended with status {r.returncode}']
+        lines += bad
+    if bad:
+        lines += ['  # ' + row[:150] for row in r.stdout.decode(errors='replace').splitlines()[-30:]]
+    return lines
 
 
 def main(files):
     files = files or sorted(glob.glob(HERE + '/*.jobs')) + sorted(glob.glob(TOP + '/demo/*.jobs'))
-    with tempfile.TemporaryDirectory() as tmp:
+    failed = 0
+    with tempfile.TemporaryDirectory() as tmp, ThreadPoolExecutor(2) as pool:
         make_root(tmp + '/root')
-        return sum(run(mode, jobs, tmp + '/root', tmp) for mode in ('release', 'debug') for jobs in files) > 0
+        runs = [(mode, jobs, tmp + '/root', tmp) for jobs in files for mode in ('release', 'debug')]
+        for lines in pool.map(lambda r: run(*r), runs):
+            print('\n'.join(lines), flush=True)
+            failed += sum(row.startswith('not ok') for row in lines)
+    return failed > 0
 
 
 if __name__ == '__main__':
