@@ -9,7 +9,20 @@
 #include "lib/number.h"
 
 enum { HEADER = 110, FIELDS = 13 };
-enum { INO, MODE, UID, GID, NLINK, MTIME, SIZE, DEV_MAJOR, DEV_MINOR, RDEV_MAJOR, RDEV_MINOR, NAMESIZE };
+enum {
+	INO,
+	MODE,
+	UID,
+	GID,
+	NLINK,
+	MTIME,
+	SIZE,
+	DEV_MAJOR,
+	DEV_MINOR,
+	RDEV_MAJOR,
+	RDEV_MINOR,
+	NAMESIZE
+};
 
 void cpio_init(struct cpio *c, const void *base, size_t size)
 {

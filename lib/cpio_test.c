@@ -19,8 +19,9 @@ static void add(const char *name, u32 mode, const char *data, u32 namesize)
 {
 	size_t start = len, n = strlen(name) + 1, size = strlen(data);
 
-	len += sprintf((char *)buf + len, "070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", 1, mode, 2, 3,
-		       1, 0x5f000000, (u32)size, 8, 9, 10, 11, namesize ? namesize : (u32)n, 0);
+	len += sprintf((char *)buf + len,
+		"070701%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", 1, mode, 2, 3, 1,
+		0x5f000000, (u32)size, 8, 9, 10, 11, namesize ? namesize : (u32)n, 0);
 	memcpy(buf + len, name, n);
 	len += namesize ? namesize : n;
 	pad(start);

@@ -12,7 +12,7 @@ enum { ELF_RISCV = 243, ELF_X86_64 = 62, ELF_AARCH64 = 183 };		/* machine */
 enum { ELF_X = 1, ELF_W = 2, ELF_R = 4 };				/* flags */
 
 struct elf_load {
-	u64	vaddr, memsz;		/* as in the file, not rounded; offset = vaddr modulo 4096 */
+	u64 vaddr, memsz; /* as in the file, not rounded; offset = vaddr modulo 4096 */
 	u64	offset, filesz;
 	u32	flags;			/* ELF_R, ... */
 };
@@ -26,7 +26,7 @@ struct elf_plan {
 	u64	low, high;		/* pages of all loads: [low, high) */
 	u64	align;			/* largest alignment of a load, at least a page */
 	u64	entry;
-	u64	phdr;			/* address of the program headers in memory; 0: not loaded */
+	u64 phdr; /* address of the program headers in memory; 0: not loaded */
 	u64	phoff;
 	u32	phnum;
 	u64	interp_offset, interp_len;	/* with its NUL; len 0: none */

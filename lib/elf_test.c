@@ -13,8 +13,13 @@ static struct elf_plan plan;
 
 static Elf64_Phdr load(u64 offset, u64 vaddr, u64 filesz, u64 memsz, u32 flags)
 {
-	return (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = flags, .p_offset = offset, .p_vaddr = vaddr,
-			     .p_filesz = filesz, .p_memsz = memsz, .p_align = 0x1000 };
+	return (Elf64_Phdr){ .p_type = PT_LOAD,
+		.p_flags = flags,
+		.p_offset = offset,
+		.p_vaddr = vaddr,
+		.p_filesz = filesz,
+		.p_memsz = memsz,
+		.p_align = 0x1000 };
 }
 
 /* Text with the headers, data with zeros behind it, thread-local data, a stack that is not code. */
@@ -31,8 +36,12 @@ static int good(void **state)
 	f.h.e_phnum = 4;
 	f.p[0] = load(0, 0x10000, 0x2345, 0x2345, PF_R | PF_X);
 	f.p[1] = load(0x2e00, 0x13e00, 0x400, 0x1000, PF_R | PF_W);
-	f.p[2] = (Elf64_Phdr){ .p_type = PT_TLS, .p_offset = 0x2e00, .p_vaddr = 0x13e00, .p_filesz = 8,
-			       .p_memsz = 24, .p_align = 8 };
+	f.p[2] = (Elf64_Phdr){ .p_type = PT_TLS,
+		.p_offset = 0x2e00,
+		.p_vaddr = 0x13e00,
+		.p_filesz = 8,
+		.p_memsz = 24,
+		.p_align = 8 };
 	f.p[3] = (Elf64_Phdr){ .p_type = PT_GNU_STACK, .p_flags = PF_R | PF_W };
 	return 0;
 }

@@ -29,7 +29,8 @@ static inline long number_parse_n(const char *s, size_t n, u32 base, u64 most, u
 
 		if (d >= base)
 			return -EINVAL;
-		if (__builtin_mul_overflow(v, (u64)base, &v) || __builtin_add_overflow(v, (u64)d, &v))
+		if (__builtin_mul_overflow(v, (u64)base, &v) ||
+			__builtin_add_overflow(v, (u64)d, &v))
 			return -ERANGE;
 	}
 	if (v > most)

@@ -60,7 +60,8 @@ static char *digits(char *end, u64 v, u32 base, bool upper)
 	return end;
 }
 
-static void put_number(struct out *o, const struct spec *s, const char *prefix, const char *text, int n)
+static void put_number(
+	struct out *o, const struct spec *s, const char *prefix, const char *text, int n)
 {
 	int lead = strlen(prefix);
 	int zeros = max(s->precision - n, 0), pad;

@@ -22,7 +22,8 @@ static void try_format(const char *format)
 	b = snprint(large, sizeof(large), format, 1ul, ~0ul, 3ul, 4ul, 5ul, 6ul);
 	if (a != b || strlen(small) > sizeof(small) - 1)
 		abort();
-	if (memchr(format, 0, 1) == NULL && b < (int)sizeof(large) && memcmp(small, large, strlen(small)))
+	if (memchr(format, 0, 1) == NULL && b < (int)sizeof(large) &&
+		memcmp(small, large, strlen(small)))
 		abort();
 }
 
@@ -37,7 +38,8 @@ static void try_json(const u8 *data, size_t n)
 	if (t.overflow)
 		return;
 	for (size_t i = 0; i < t.len; i++) {
-		if ((u8)out[i] < 0x20 || (out[i] == '"' && i && i + 1 < t.len && out[i - 1] != '\\'))
+		if ((u8)out[i] < 0x20 ||
+			(out[i] == '"' && i && i + 1 < t.len && out[i - 1] != '\\'))
 			abort();
 	}
 }

@@ -19,13 +19,31 @@
 
 static void integers(void **state)
 {
-	static const long values[] = { 0, 1, -1, 9, 10, 255, 4096, INT_MAX, INT_MIN, LONG_MAX, LONG_MIN };
+	static const long values[] = { 0, 1, -1, 9, 10, 255, 4096, INT_MAX, INT_MIN, LONG_MAX,
+		LONG_MIN };
 	static const char *const flags[] = {
 		"", "-", "0", "+", " ", "#", "-0", "0+", "#0", "-#", "+ ", "0 ",
 	};
-	static const char *const widths[] = { "", "1", "8", "21", ".0", ".1", ".5", "8.3", "3.8", "30.25" };
+	static const char *const widths[] = { "", "1", "8", "21", ".0", ".1", ".5", "8.3", "3.8",
+		"30.25" };
 	static const char *const kinds[] = {
-		"d", "i", "u", "x", "X", "o", "ld", "lu", "lx", "lX", "lo", "hd", "hu", "hhd", "hhx", "zd", "llx",
+		"d",
+		"i",
+		"u",
+		"x",
+		"X",
+		"o",
+		"ld",
+		"lu",
+		"lx",
+		"lX",
+		"lo",
+		"hd",
+		"hu",
+		"hhd",
+		"hhx",
+		"zd",
+		"llx",
 	};
 
 	for (u32 f = 0; f < ARRAY_SIZE(flags); f++)
@@ -34,7 +52,8 @@ static void integers(void **state)
 				for (u32 i = 0; i < ARRAY_SIZE(values); i++) {
 					char format[32];
 
-					sprintf(format, "<%%%s%s%s>", flags[f], widths[w], kinds[k]);
+					sprintf(format, "<%%%s%s%s>", flags[f], widths[w],
+						kinds[k]);
 					SAME(format, values[i]);
 				}
 }
@@ -100,10 +119,12 @@ static void text_stays_in_bounds(void **state)
 
 static void json(void **state)
 {
-	static const struct { const char *in, *out; size_t n; } cases[] = {
+	static const struct { const char *in, *out; size_t n;
+	} cases[] = {
 		{ "plain", "\"plain\"", 5 },
 		{ "q\"b\\n\n\t\0z", "\"q\\\"b\\\\n\\n\\u0009\\u0000z\"", 9 },
-		{ "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80", "\"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80\"", 15 },
+		{ "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80",
+			"\"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x98\x80\"", 15 },
 		{ "\xff\xc3", "\"\xef\xbf\xbd\xef\xbf\xbd\"", 2 },
 		{ "\xc0\xaf", "\"\xef\xbf\xbd\xef\xbf\xbd\"", 2 },
 		{ "\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"", 3 },

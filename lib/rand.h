@@ -13,7 +13,7 @@ struct rand {
 };
 
 void rand_seed(struct rand *r, const void *seed, size_t n);	/* state depends on nothing else */
-void rand_mix(struct rand *r, const void *more, size_t n);	/* add entropy; never makes it worse */
+void rand_mix(struct rand *r, const void *more, size_t n); /* add entropy; never makes it worse */
 void rand_bytes(struct rand *r, void *buf, size_t n);
 u64 rand_u64(struct rand *r);
 u64 rand_below(struct rand *r, u64 n);				/* uniform in [0, n), n > 0 */

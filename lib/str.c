@@ -127,7 +127,8 @@ static inline void fill_words(u64 *d, u64 v, size_t n)
 
 	for (; d + 16 <= end; d += 16) {
 		d[0] = v, d[1] = v, d[2] = v, d[3] = v, d[4] = v, d[5] = v, d[6] = v, d[7] = v;
-		d[8] = v, d[9] = v, d[10] = v, d[11] = v, d[12] = v, d[13] = v, d[14] = v, d[15] = v;
+		d[8] = v, d[9] = v, d[10] = v, d[11] = v, d[12] = v, d[13] = v, d[14] = v,
+		d[15] = v;
 		plain_loop();
 	}
 	for (; d < end; d++) {

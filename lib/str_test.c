@@ -133,8 +133,22 @@ static void strings(void **state)
 static void numbers(void **state)
 {
 	static const char *const text[] = {
-		"0", "1", "42x", " 7", "0x1F", "0x", "0xg", "077", "08", "x", "", "18446744073709551615",
-		"18446744073709551616", "99999999999999999999999", "0xffffffffffffffff1", "zz",
+		"0",
+		"1",
+		"42x",
+		" 7",
+		"0x1F",
+		"0x",
+		"0xg",
+		"077",
+		"08",
+		"x",
+		"",
+		"18446744073709551615",
+		"18446744073709551616",
+		"99999999999999999999999",
+		"0xffffffffffffffff1",
+		"zz",
 	};
 	static const int bases[] = { 0, 10, 16, 8, 36 };
 
@@ -142,7 +156,8 @@ static void numbers(void **state)
 		for (u32 k = 0; k < ARRAY_SIZE(bases); k++) {
 			char *ours, *theirs;
 
-			assert_int_equal(our_strtoul(text[i], &ours, bases[k]), strtoul(text[i], &theirs, bases[k]));
+			assert_int_equal(our_strtoul(text[i], &ours, bases[k]),
+				strtoul(text[i], &theirs, bases[k]));
 			assert_ptr_equal(ours, theirs);
 		}
 }

@@ -46,7 +46,7 @@ static struct {
 	_Atomic u64	large_bytes;
 } heap;
 
-/* --- pages of a slab ------------------------------------------------------------------------------ */
+/* --- pages of a slab -------------------------------------------------------------------------- */
 
 static void list_add(struct slab *s, struct slab_page *sp)
 {
@@ -130,7 +130,7 @@ static struct slab_page *page_of(const void *object)
 	return page_virt(&pages[n & -(1ul << p->order)]);
 }
 
-/* --- the checked build ----------------------------------------------------------------------------------- */
+/* --- the checked build ------------------------------------------------------------------------ */
 
 static u64 *mark_of(const struct slab *s, void *object)
 {
@@ -162,7 +162,7 @@ static void check_free(struct slab *s, void *object)
 	memset(object, FREED, s->stride - 8);
 }
 
-/* --- objects ------------------------------------------------------------------------------------------------ */
+/* --- objects ---------------------------------------------------------------------------------- */
 
 static inline void *slab_take(struct slab *s)
 {
@@ -225,7 +225,7 @@ void slab_free(struct slab *s, void *object)
 	slab_give(s, page_of(object), object);
 }
 
-/* --- the heap -------------------------------------------------------------------------------------------------- */
+/* --- the heap --------------------------------------------------------------------------------- */
 
 /* Class by size in units of 16 bytes. */
 static const u8 class_by_units[LARGEST / 16 + 1] = {
@@ -259,7 +259,8 @@ static __attribute__((noinline)) void *large_alloc(size_t n)
 	p = page_alloc(order_of(n));
 	if (!p)
 		return NULL;
-	atomic_fetch_add_explicit(&heap.large_bytes, (u64)PAGE_SIZE << p->order, memory_order_relaxed);
+	atomic_fetch_add_explicit(
+		&heap.large_bytes, (u64)PAGE_SIZE << p->order, memory_order_relaxed);
 	return page_virt(p);
 }
 
@@ -267,7 +268,8 @@ static __attribute__((noinline)) void large_free(void *block, struct page *p)
 {
 	if (page_refs(p) != 1 || page_virt(p) != block)
 		panic("heap: %p is not a block", block);
-	atomic_fetch_sub_explicit(&heap.large_bytes, (u64)PAGE_SIZE << p->order, memory_order_relaxed);
+	atomic_fetch_sub_explicit(
+		&heap.large_bytes, (u64)PAGE_SIZE << p->order, memory_order_relaxed);
 	page_free(p);
 }
 

@@ -89,7 +89,8 @@ static void typed_objects_are_packed(void **state)
 	for (u32 i = 0; i < N; i++)
 		memset(t[i] = slab_alloc(&things), i, sizeof(**t));
 	assert_int_equal(things.objects, N);
-	assert_true((u64)things.pages << things.order << PAGE_SHIFT < N * sizeof(struct thing) * 17 / 16);
+	assert_true((u64)things.pages << things.order << PAGE_SHIFT <
+		    N * sizeof(struct thing) * 17 / 16);
 	for (u32 i = 0; i < N; i++) {
 		assert_int_equal(t[i]->a[100], 0x0101010101010101ul * i);
 		slab_free(&things, t[i]);
@@ -127,7 +128,7 @@ static void runs_out(void **state)
 	}
 }
 
-/* --- mistakes ---------------------------------------------------------------------------------------- */
+/* --- mistakes --------------------------------------------------------------------------------- */
 
 static void expect_panic(void (*fn)(void), const char *words)
 {

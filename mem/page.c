@@ -40,7 +40,7 @@ struct page *pages ro_after_init;
 paddr_t page_base ro_after_init;
 struct page *zero_page ro_after_init;
 
-/* --- whole frames ------------------------------------------------------------------------------ */
+/* --- whole frames ----------------------------------------------------------------------------- */
 
 void page_clear(void *page)
 {
@@ -70,7 +70,7 @@ void page_copy(void *restrict to, const void *restrict from)
 	}
 }
 
-/* --- buddies ------------------------------------------------------------------------------------- */
+/* --- buddies ---------------------------------------------------------------------------------- */
 
 static void list_add(u32 n, u32 order)
 {
@@ -135,7 +135,7 @@ static void give_block(u32 n, u32 order)
 	list_add(n, order);
 }
 
-/* --- single frames --------------------------------------------------------------------------------- */
+/* --- single frames ---------------------------------------------------------------------------- */
 
 /* In a chain, the struct page is the address of the next one; its last byte, where flags are, is
  * never PAGE_FREE. */
@@ -267,7 +267,7 @@ static inline void frame_give(struct page *p)
 	frame_push(s, p);
 }
 
-/* --- frames ------------------------------------------------------------------------------------------ */
+/* --- frames ----------------------------------------------------------------------------------- */
 
 static struct page *block_alloc(u32 order)
 {
@@ -377,7 +377,7 @@ void kernel_table_free(void *table)
 		page_free(virt_page(table));
 }
 
-/* --- boot ------------------------------------------------------------------------------------------------ */
+/* --- boot ------------------------------------------------------------------------------------- */
 
 size_t page_array_bytes(size_t size)
 {
@@ -445,7 +445,7 @@ u64 page_free_count(void)
 
 u64 page_total_count(void) { return buddy.total; }
 
-/* --- charging ---------------------------------------------------------------------------------------------- */
+/* --- charging --------------------------------------------------------------------------------- */
 
 /*
  * Frames name their account by number.  A slot of the table is the open account's struct charge; or,

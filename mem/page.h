@@ -53,7 +53,10 @@ static inline paddr_t page_phys(const struct page *p)
 {
 	return page_base + ((u64)(p - pages) << PAGE_SHIFT);
 }
-static inline struct page *phys_page(paddr_t pa) { return pages + ((pa - page_base) >> PAGE_SHIFT); }
+static inline struct page *phys_page(paddr_t pa)
+{
+	return pages + ((pa - page_base) >> PAGE_SHIFT);
+}
 static inline void *page_virt(const struct page *p) { return phys_to_virt(page_phys(p)); }
 static inline struct page *virt_page(const void *v) { return phys_page(virt_to_phys(v)); }
 
@@ -64,7 +67,7 @@ u64 page_total_count(void);		/* frames that were ever free or adopted */
 void page_clear(void *page);		/* a whole frame, in kernel memory */
 void page_copy(void *restrict to, const void *restrict from);
 
-/* --- charging: who has how much ------------------------------------------------------------ */
+/* --- charging: who has how much --------------------------------------------------------------- */
 
 /* A batch job's (or the kernel's) account of frames.  page_charge() fails when it would pass the
  * limit: that is the job's out-of-memory. */

@@ -205,7 +205,7 @@ u32 pageset_get_range(struct pageset *ps, u64 first, u32 n, struct page **out)
 	return found;
 }
 
-/* --- removing ---------------------------------------------------------------------------------------- */
+/* --- removing --------------------------------------------------------------------------------- */
 
 struct removal { struct pageset *ps; u64 first, end, back; };
 

@@ -23,9 +23,10 @@ void pageset_init(struct pageset *ps, struct charge *c);
 struct page *pageset_find(struct pageset *ps, u64 index);	/* no new reference; NULL: hole */
 /* Find with a new reference; creates a zeroed page for a hole if @create.  NULL: hole / no memory. */
 struct page *pageset_get(struct pageset *ps, u64 index, bool create);
-long pageset_insert(struct pageset *ps, u64 index, struct page *p);	/* takes the reference; -ENOMEM, -EEXIST */
+long pageset_insert(
+	struct pageset *ps, u64 index, struct page *p); /* takes the reference; -ENOMEM, -EEXIST */
 void pageset_truncate(struct pageset *ps, u64 from);	/* drop pages with index >= from */
 void pageset_remove(struct pageset *ps, u64 first, u64 end);	/* punch a hole */
 /* Present pages among [first, first + n), n <= 64: out[i] has a new reference or is NULL. */
 u32 pageset_get_range(struct pageset *ps, u64 first, u32 n, struct page **out);
-u64 pageset_next(struct pageset *ps, u64 index);	/* first present index >= index, or UINT64_MAX */
+u64 pageset_next(struct pageset *ps, u64 index); /* first present index >= index, or UINT64_MAX */

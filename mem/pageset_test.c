@@ -10,7 +10,16 @@ enum { KEYS = 300 };
 static u64 key(u32 i)
 {
 	static const u64 around[] = {
-		0, 60, 4090, 262140, 1ul << 24, 1ul << 30, 1ul << 42, 1ul << 54, 1ul << 60, UINT64_MAX - 40,
+		0,
+		60,
+		4090,
+		262140,
+		1ul << 24,
+		1ul << 30,
+		1ul << 42,
+		1ul << 54,
+		1ul << 60,
+		UINT64_MAX - 40,
 	};
 
 	return around[i % 10] + i / 10;

@@ -56,7 +56,8 @@ async long user_read(void *dst, uaddr_t src, size_t n)
 	return likely(!left) ? 0 : read_rest(dst, src, n, left);
 }
 
-static __attribute__((noinline)) long write_rest(uaddr_t dst, const void *src, size_t n, size_t left)
+static __attribute__((noinline)) long write_rest(
+	uaddr_t dst, const void *src, size_t n, size_t left)
 {
 	struct stop s = { .times = 0 };
 
@@ -136,11 +137,13 @@ async long user_commit(uaddr_t a, size_t n, u32 access)
 	return 0;
 }
 
-/* --- transfers -------------------------------------------------------------------------------------- */
+/* --- transfers -------------------------------------------------------------------------------- */
 
 void uio_init(struct uio *u, uaddr_t base, u64 len)
 {
-	*u = (struct uio){ .count = 1, .left = min(len, IO_MAX), .one = { base, min(len, IO_MAX) } };
+	*u = (struct uio){
+		.count = 1, .left = min(len, IO_MAX), .one = { base, min(len, IO_MAX) }
+	};
 	u->vec = &u->one;
 }
 

@@ -41,9 +41,9 @@ struct uio {
 	u64		left;		/* bytes left in all */
 	u64		done;		/* bytes moved */
 	uaddr_t		fault;		/* where the last copy stopped; 0: did not */
-	uaddr_t		tried;		/* where uio_retry() committed last, and how often in a row */
+	uaddr_t tried; /* where uio_retry() committed last, and how often in a row */
 	u32		tries;
-	struct uvec	one;		/* for transfers of a single buffer; vec may point here: not copyable */
+	struct uvec one; /* for transfers of a single buffer; vec may point here: not copyable */
 };
 void uio_init(struct uio *u, uaddr_t base, u64 len);
 void uio_init_kernel(struct uio *u, void *base, u64 len);

@@ -37,7 +37,7 @@ static void reads_and_writes(void **state)
 {
 	u64 x = 0x1122334455667788, y = 0;
 
-	assert_int_equal(user_put(BASE + P - 3, x), 0);		/* across two pages, neither there */
+	assert_int_equal(user_put(BASE + P - 3, x), 0); /* across two pages, neither there */
 	assert_int_equal(user_get(y, BASE + P - 3), 0);
 	assert_int_equal(y, x);
 	assert_int_equal(user_write(BASE + 100, k, 3 * P), 0);
@@ -60,7 +60,7 @@ static void bad_ranges(void **state)
 	assert_int_equal(user_read(k, USER_TOP - 1, 2), -EFAULT);
 	assert_int_equal(user_read(k, ~0ul, 2), -EFAULT);
 	assert_int_equal(user_read(k, BASE, ~0ul), -EFAULT);
-	assert_int_equal(user_write((uaddr_t)k, k, 1), -EFAULT);	/* the kernel's own memory */
+	assert_int_equal(user_write((uaddr_t)k, k, 1), -EFAULT); /* the kernel's own memory */
 	assert_int_equal(user_commit(BASE, 5 * P, ACCESS_READ), 0);
 	assert_int_equal(user_commit(BASE, 5 * P, ACCESS_WRITE), -EFAULT);
 	assert_int_equal(user_commit(BASE + P - 1, 2, ACCESS_WRITE), 0);
@@ -79,7 +79,8 @@ static void strings(void **state)
 	assert_int_equal(user_string(s, BASE - 4, sizeof(s)), -EFAULT);
 	assert_int_equal(user_string(s, USER_TOP, sizeof(s)), -EFAULT);
 	put(BASE + 4 * P - 4, "abcd", 4);
-	assert_int_equal(user_string(s, BASE + 4 * P - 4, sizeof(s)), 4);	/* ends in the zeros after it */
+	assert_int_equal(
+		user_string(s, BASE + 4 * P - 4, sizeof(s)), 4); /* ends in the zeros after it */
 	vm_unmap(v, BASE + 4 * P, P);
 	assert_int_equal(user_string(s, BASE + 4 * P - 4, sizeof(s)), -EFAULT);
 	map(v, USER_TOP - P, 1, RW, MAP_AT);
@@ -113,7 +114,7 @@ static void single_buffers(void **state)
 	assert_int_equal(u.fault, BASE + 10);
 	assert_int_equal(transfer(&u, true), 3 * P);
 	uio_init(&u, BASE + 3 * P, 2 * P);
-	assert_int_equal(transfer(&u, true), P);			/* up to what it may write */
+	assert_int_equal(transfer(&u, true), P); /* up to what it may write */
 	uio_init(&u, BASE + 4 * P, P);
 	assert_int_equal(transfer(&u, true), -EFAULT);
 	uio_init(&u, 0, P);
@@ -149,7 +150,8 @@ static void kernel_buffers(void **state)
 
 static void vectors(void **state)
 {
-	struct uvec list[4] = { { BASE, 10 }, { 1, 0 }, { BASE + P - 5, 10 }, { BASE + 2 * P, 5 } }, vec[4];
+	struct uvec list[4] = { { BASE, 10 }, { 1, 0 }, { BASE + P - 5, 10 }, { BASE + 2 * P, 5 } },
+		    vec[4];
 	struct uio u;
 
 	put(BASE + 3 * P, list, sizeof(list));

@@ -37,7 +37,7 @@ u64 vm_random_pages(u32 bits)
 	return v & ((1ul << bits) - 1);
 }
 
-/* --- areas -------------------------------------------------------------------------------------------- */
+/* --- areas ------------------------------------------------------------------------------------ */
 
 static void area_hold(struct area *a)
 {
@@ -135,8 +135,8 @@ static void area_take_out(struct vm *v, struct area *a, struct dead *dead)
 
 static bool mergeable(const struct area *a, const struct area *b)
 {
-	return a->end == b->start && a->flags == b->flags && a->set == b->set && a->file == b->file &&
-	       a->name == b->name && !(a->flags & VM_STACK) &&
+	return a->end == b->start && a->flags == b->flags && a->set == b->set &&
+	       a->file == b->file && a->name == b->name && !(a->flags & VM_STACK) &&
 	       (!a->set || a->offset + area_pages(a->end - a->start) == b->offset);
 }
 
@@ -210,7 +210,7 @@ static bool over_limit(const struct vm *v, u64 more)
 	return v->limit && (more > v->limit || v->mapped > v->limit - more);
 }
 
-/* --- stacks grow ------------------------------------------------------------------------------------------ */
+/* --- stacks grow ------------------------------------------------------------------------------ */
 
 static bool stack_grow(struct vm *v, struct area *a, uaddr_t addr)
 {
@@ -238,7 +238,7 @@ struct area *area_search(struct vm *v, uaddr_t addr)
 	return a;
 }
 
-/* --- where mappings go ---------------------------------------------------------------------------------------- */
+/* --- where mappings go ------------------------------------------------------------------------ */
 
 static bool is_free(struct vm *v, uaddr_t start, uaddr_t end)
 {
@@ -285,7 +285,7 @@ static uaddr_t place(struct vm *v, u64 len)
 	return gap_below(v, USER_TOP - PAGE_SIZE, len);
 }
 
-/* --- map and unmap ----------------------------------------------------------------------------------------------- */
+/* --- map and unmap ---------------------------------------------------------------------------- */
 
 /* Take [start, end), which reaches at least one end of @a, out of it. */
 static void unmap_part(struct vm *v, struct area *a, uaddr_t start, uaddr_t end, struct dead *dead)
@@ -355,8 +355,8 @@ static long choose(struct vm *v, struct area *a, u64 len, uaddr_t want, u32 how)
 			return -EPERM;
 		if ((how & MAP_KEEP) && !is_free(v, want, want + len))
 			return -EEXIST;
-	} else if (at < MAP_LOWEST || at > USER_TOP - PAGE_SIZE || len > USER_TOP - PAGE_SIZE - at ||
-		   !is_free(v, at, at + len)) {
+	} else if (at < MAP_LOWEST || at > USER_TOP - PAGE_SIZE ||
+		   len > USER_TOP - PAGE_SIZE - at || !is_free(v, at, at + len)) {
 		at = place(v, len);
 		if (!at)
 			return -ENOMEM;
@@ -434,7 +434,8 @@ static long replace(struct vm *v, const struct area *new, struct dead *dead)
 	return err;
 }
 
-static long map_locked(struct vm *v, struct area *new, u64 len, uaddr_t want, u32 how, struct dead *dead)
+static long map_locked(
+	struct vm *v, struct area *new, u64 len, uaddr_t want, u32 how, struct dead *dead)
 {
 	long err = choose(v, new, len, want, how);
 	u64 there = 0;
@@ -479,7 +480,7 @@ long vm_map(struct vm *v, uaddr_t *addr, u64 len, u32 flags, u32 how,
 	return err;
 }
 
-/* --- changing rights ------------------------------------------------------------------------------------------------- */
+/* --- changing rights -------------------------------------------------------------------------- */
 
 static bool range_mapped(struct vm *v, uaddr_t start, uaddr_t end)
 {
@@ -519,7 +520,8 @@ static void change(struct vm *v, uaddr_t start, uaddr_t end, u32 mask, u32 flags
 	unsplit(v, end, dead);
 }
 
-static long change_locked(struct vm *v, uaddr_t start, uaddr_t end, u32 mask, u32 flags, struct dead *dead)
+static long change_locked(
+	struct vm *v, uaddr_t start, uaddr_t end, u32 mask, u32 flags, struct dead *dead)
 {
 	long err;
 
@@ -559,7 +561,7 @@ long vm_mark(struct vm *v, uaddr_t addr, u64 len, u32 flag, bool on)
 	return change_range(v, addr, len, flag, on ? flag : 0);
 }
 
-/* --- break, discard, mincore -------------------------------------------------------------------------------------------- */
+/* --- break, discard, mincore ------------------------------------------------------------------ */
 
 static long brk_grow(struct vm *v, uaddr_t from, uaddr_t to, struct dead *dead)
 {
@@ -607,7 +609,8 @@ long vm_discard(struct vm *v, uaddr_t addr, u64 len)
 		return -EINVAL;
 	end = addr + len;
 	guard(&v->lock);
-	for (struct area *a = find(v, addr); a && a->start < end; a = RB_NEXT(areas, &v->areas, a)) {
+	for (struct area *a = find(v, addr); a && a->start < end;
+		a = RB_NEXT(areas, &v->areas, a)) {
 		if (a->flags & VM_LOCKED)
 			return -EINVAL;
 		pages_drop(v, max(a->start, addr), min(a->end, end));
@@ -628,7 +631,7 @@ long vm_present(struct vm *v, uaddr_t addr, u64 pages, u8 *out)
 	return 0;
 }
 
-/* --- mremap ------------------------------------------------------------------------------------------------------------------ */
+/* --- mremap ----------------------------------------------------------------------------------- */
 
 struct remap { uaddr_t old; u64 old_len, new_len; uaddr_t fixed_to; bool may_move; };
 
@@ -638,7 +641,8 @@ static bool grow_in_place(struct vm *v, struct area *a, const struct remap *r, s
 	uaddr_t end = r->old + r->old_len, new_end = r->old + r->new_len;
 	struct area *next;
 
-	if (r->fixed_to || a->end != end || new_end > USER_TOP - PAGE_SIZE || !is_free(v, end, new_end))
+	if (r->fixed_to || a->end != end || new_end > USER_TOP - PAGE_SIZE ||
+		!is_free(v, end, new_end))
 		return false;
 	a->end = new_end;
 	v->mapped += new_end - end;
@@ -729,7 +733,7 @@ long vm_remap(struct vm *v, uaddr_t old, u64 old_len, u64 new_len, bool may_move
 	return err;
 }
 
-/* --- spaces --------------------------------------------------------------------------------------------------------------------- */
+/* --- spaces ----------------------------------------------------------------------------------- */
 
 struct vm *vm_create(struct charge *c)
 {
@@ -844,7 +848,8 @@ struct vm *vm_fork(struct vm *from)
 		return NULL;
 	spin_lock(&from->lock);
 	copy_facts(to, from);
-	for (struct area *a = RB_MIN(areas, &from->areas); a && !err; a = RB_NEXT(areas, &from->areas, a))
+	for (struct area *a = RB_MIN(areas, &from->areas); a && !err;
+		a = RB_NEXT(areas, &from->areas, a))
 		if (!(a->flags & VM_DONTFORK))
 			err = fork_area(to, from, a, &changed);
 	if (changed)

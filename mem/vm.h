@@ -11,14 +11,18 @@
 #include "mem/page.h"
 #include "mem/pageset.h"
 
-enum {	/* area.flags; the rights equal PROT_* of the Linux ABI */
-	VM_READ = 1, VM_WRITE = 2, VM_EXEC = 4,
-	VM_SHARED = 8,		/* writes go to the pageset; kept by fork */
-	VM_STACK = 16,		/* grows down, down to its limit */
-	VM_NORESERVE = 32, VM_DONTFORK = 64, VM_LOCKED = 128,
-	VM_HEAP = 256,		/* brk */
+enum { /* area.flags; the rights equal PROT_* of the Linux ABI */
+	VM_READ = 1,
+	VM_WRITE = 2,
+	VM_EXEC = 4,
+	VM_SHARED = 8, /* writes go to the pageset; kept by fork */
+	VM_STACK = 16, /* grows down, down to its limit */
+	VM_NORESERVE = 32,
+	VM_DONTFORK = 64,
+	VM_LOCKED = 128,
+	VM_HEAP = 256, /* brk */
 	VM_VDSO = 512,
-	VM_NOWRITE = 1024,	/* shared mapping of a file not open for writing: mprotect refuses */
+	VM_NOWRITE = 1024, /* shared mapping of a file not open for writing: mprotect refuses */
 };
 
 struct area {				/* [start, end) */
@@ -85,7 +89,7 @@ long vm_remap(struct vm *v, uaddr_t old, u64 old_len, u64 new_len, bool may_move
 /* mincore: one byte a page, 1 if it is present; -ENOMEM if part of the range is not mapped. */
 long vm_present(struct vm *v, uaddr_t addr, u64 pages, u8 *out);
 bool vm_range_mapped(struct vm *v, uaddr_t addr, u64 len);	/* all of it is in areas */
-struct area *vm_find(struct vm *v, uaddr_t addr);	/* lock held: area with end > addr, or NULL */
+struct area *vm_find(struct vm *v, uaddr_t addr); /* lock held: area with end > addr, or NULL */
 
 /* Make the page at @addr present for @access (enum access): 0; -EFAULT nothing is mapped there;
  * -EACCES the area forbids it; -ENOMEM; -EIO beyond the end of the file; or PENDING. */

@@ -18,7 +18,10 @@ static struct object file;
 static u8 content[FILE_PAGES];
 static struct charge account;
 
-static u8 expected(const struct model_page *m) { return m->kind == SHARED ? content[m->index] : m->byte; }
+static u8 expected(const struct model_page *m)
+{
+	return m->kind == SHARED ? content[m->index] : m->byte;
+}
 
 static void compare(struct space *s, u32 i)
 {

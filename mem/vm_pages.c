@@ -14,7 +14,7 @@
 
 enum { AROUND = 16, FLUSH_SINGLY = 16 };	/* pages */
 
-/* --- entries ------------------------------------------------------------------------------------- */
+/* --- entries ---------------------------------------------------------------------------------- */
 
 static inline bool is_loaded(const struct vm *v) { return this_cpu()->mmu == v; }
 
@@ -87,7 +87,7 @@ static inline void count_resident(struct vm *v, u64 n)
 		v->peak_resident = v->resident;
 }
 
-/* --- ranges ---------------------------------------------------------------------------------------- */
+/* --- ranges ----------------------------------------------------------------------------------- */
 
 struct dropped { u64 frames, zeros, back; };
 
@@ -228,7 +228,7 @@ void pages_move(struct vm *v, uaddr_t from, uaddr_t to, u64 len)
 	pages_flush(v, from, end);
 }
 
-/* --- faults ------------------------------------------------------------------------------------------- */
+/* --- faults ----------------------------------------------------------------------------------- */
 
 struct fault {
 	struct vm		*v;
@@ -312,7 +312,8 @@ static inline u64 area_index(const struct area *a, uaddr_t addr)
  * already), more; else a page. */
 static inline u64 window_of(const struct fault *f)
 {
-	bool more = (f->a->flags & VM_EXEC) || (f->addr % PT_SPAN && f->addr > f->a->start && f->e[-1]);
+	bool more =
+		(f->a->flags & VM_EXEC) || (f->addr % PT_SPAN && f->addr > f->a->start && f->e[-1]);
 
 	return more ? AROUND << PAGE_SHIFT : PAGE_SIZE;
 }
@@ -325,7 +326,8 @@ static bool fault_around(const struct fault *f)
 	u64 window = window_of(f);
 	uaddr_t start = max(align_down(f->addr, window), a->start);
 	uaddr_t end = min(align_down(f->addr, window) + window, a->end);
-	u64 first = area_index(a, start), n = min(area_pages(end - start), a->set->size_pages - first);
+	u64 first = area_index(a, start),
+	    n = min(area_pages(end - start), a->set->size_pages - first);
 	pte_t *e = f->e - area_pages(f->addr - start);
 	pte_t like = entry_make(a, 0, !(a->flags & VM_SHARED));
 	struct page *found[AROUND];

@@ -30,7 +30,7 @@ static int space_gone(void **state)
 	return nothing_leaked(state);
 }
 
-/* --- pages -------------------------------------------------------------------------------------------- */
+/* --- pages ------------------------------------------------------------------------------------ */
 
 static void zeros_until_written(void **state)
 {
@@ -151,7 +151,7 @@ static void discard_gives_zeros(void **state)
 	assert_int_equal(vm_discard(v, a, 5 * P), -ENOMEM);
 }
 
-/* --- areas ---------------------------------------------------------------------------------------------- */
+/* --- areas ------------------------------------------------------------------------------------ */
 
 static void neighbours_merge_and_split(void **state)
 {
@@ -172,7 +172,7 @@ static void neighbours_merge_and_split(void **state)
 	assert_int_equal(peek(v, BASE + 2 * P), -EFAULT);
 	assert_int_equal(peek(v, BASE), 1);
 	assert_int_equal(peek(v, BASE + 5 * P), 2);
-	map(v, BASE + P, 3, RW, MAP_AT);		/* over the end of one, a hole, the start of one */
+	map(v, BASE + P, 3, RW, MAP_AT); /* over the end of one, a hole, the start of one */
 	assert_int_equal(v->area_count, 1);
 	assert_int_equal(v->mapped, 6 * P);
 	check_space(v);
@@ -327,7 +327,7 @@ static void moves(void **state)
 	assert_int_equal(vm_remap(v, a + P, P, ~0ul, true, 0), -ENOMEM);
 }
 
-/* --- files ------------------------------------------------------------------------------------------------ */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static long map_object(struct object *o, uaddr_t at, u64 pages, u32 flags, u64 offset)
 {
@@ -345,7 +345,8 @@ static void private_files(void **state)
 	assert_int_equal(o.refs, 2);
 	assert_int_equal(peek(v, BASE + 3 * P), 4);
 	assert_int_equal(v->resident, 1);
-	assert_int_equal(peek(v, BASE + 4 * P), 5);	/* one after the other: all around, but for the hole */
+	assert_int_equal(
+		peek(v, BASE + 4 * P), 5); /* one after the other: all around, but for the hole */
 	assert_int_equal(v->resident, 15);
 	assert_int_equal(v->faults, 2);
 	assert_int_equal(peek(v, BASE + 8 * P), 0);
@@ -358,7 +359,7 @@ static void private_files(void **state)
 	assert_null(pageset_find(&o.set, 8));
 	assert_int_equal(peek(v, BASE + 20 * P), -EIO);
 	assert_int_equal(poke(v, BASE + 29 * P, 1), -EIO);
-	object_put(&o.set);				/* the file is removed: the mapping goes on */
+	object_put(&o.set); /* the file is removed: the mapping goes on */
 	assert_int_equal(peek(v, BASE + 5 * P), 6);
 	vm_unmap(v, BASE, 30 * P);
 	assert_int_equal(o.refs, 0);
@@ -393,7 +394,7 @@ static void shared_files(void **state)
 	assert_int_equal(o.refs, 0);
 }
 
-/* --- running out ---------------------------------------------------------------------------------------------- */
+/* --- running out ------------------------------------------------------------------------------ */
 
 static void limits_end_in_enomem(void **state)
 {

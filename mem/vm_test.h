@@ -21,7 +21,10 @@ static inline long touch(struct vm *v, uaddr_t at, u32 access, u8 *byte)
 	return 0;
 }
 
-static inline long poke(struct vm *v, uaddr_t at, u8 byte) { return touch(v, at, ACCESS_WRITE, &byte); }
+static inline long poke(struct vm *v, uaddr_t at, u8 byte)
+{
+	return touch(v, at, ACCESS_WRITE, &byte);
+}
 
 /* The byte at @at, or a negative error. */
 static inline long peek(struct vm *v, uaddr_t at)
@@ -75,11 +78,13 @@ static inline void check_space(struct vm *v)
 	struct area *a, *before = NULL;
 
 	for (a = vm_find(v, 0); a; before = a, a = vm_find(v, a->end)) {
-		assert_true(a->start < a->end && a->start % PAGE_SIZE == 0 && a->end % PAGE_SIZE == 0);
+		assert_true(
+			a->start < a->end && a->start % PAGE_SIZE == 0 && a->end % PAGE_SIZE == 0);
 		if (before) {
 			assert_true(before->end <= a->start);
-			assert_false(before->end == a->start && before->flags == a->flags && !a->set &&
-				     !before->set && before->name == a->name && !(a->flags & VM_STACK));
+			assert_false(before->end == a->start && before->flags == a->flags &&
+				     !a->set && !before->set && before->name == a->name &&
+				     !(a->flags & VM_STACK));
 		}
 		mapped += a->end - a->start;
 		count++;
@@ -91,7 +96,8 @@ static inline void check_space(struct vm *v)
 			else if (*e) {
 				resident += phys_page(pte_phys(*e)) != zero_page;
 				assert_true(page_refs(phys_page(pte_phys(*e))) > 0);
-				assert_false(pte_present(*e) && pte_writable(*e) && !(a->flags & VM_WRITE));
+				assert_false(pte_present(*e) && pte_writable(*e) &&
+					     !(a->flags & VM_WRITE));
 				assert_false(pte_writable(*e) && !(a->flags & VM_SHARED) &&
 					     page_refs(phys_page(pte_phys(*e))) > 1);
 			}

@@ -19,7 +19,7 @@ struct vm_file_ops vm_file_ops = { hold_file, let_file_go };
 
 static struct vm *current_vm(void) { return thread_current()->vm; }
 
-/* --- anonymous shared memory ---------------------------------------------------------------------- */
+/* --- anonymous shared memory ------------------------------------------------------------------ */
 
 struct shared { struct pageset set; _Atomic u32 refs; };
 
@@ -47,11 +47,13 @@ static struct pageset *shared_create(struct vm *v, u64 len)
 	return &s->set;
 }
 
-/* --- mmap ----------------------------------------------------------------------------------------------- */
+/* --- mmap ------------------------------------------------------------------------------------- */
 
-enum { KNOWN_FLAGS = MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE |
-		     MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK | MAP_STACK |
-		     MAP_FIXED_NOREPLACE | MAP_UNINITIALIZED };
+enum {
+	KNOWN_FLAGS = MAP_TYPE | MAP_FIXED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_DENYWRITE |
+		      MAP_EXECUTABLE | MAP_LOCKED | MAP_NORESERVE | MAP_POPULATE | MAP_NONBLOCK |
+		      MAP_STACK | MAP_FIXED_NOREPLACE | MAP_UNINITIALIZED
+};
 
 struct mapping {
 	uaddr_t		addr;
@@ -63,12 +65,14 @@ struct mapping {
 static u32 area_flags(const struct mapping *m)
 {
 	return (m->prot & (PROT_READ | PROT_WRITE | PROT_EXEC)) | (m->shared ? VM_SHARED : 0) |
-	       (m->flags & MAP_NORESERVE ? VM_NORESERVE : 0) | (m->flags & MAP_LOCKED ? VM_LOCKED : 0);
+	       (m->flags & MAP_NORESERVE ? VM_NORESERVE : 0) |
+	       (m->flags & MAP_LOCKED ? VM_LOCKED : 0);
 }
 
 static long place(struct mapping *m, u32 flags, struct pageset *set, struct file *f)
 {
-	u32 how = (m->flags & MAP_FIXED ? MAP_AT : 0) | (m->flags & MAP_FIXED_NOREPLACE ? MAP_KEEP : 0);
+	u32 how = (m->flags & MAP_FIXED ? MAP_AT : 0) |
+		  (m->flags & MAP_FIXED_NOREPLACE ? MAP_KEEP : 0);
 	u64 index = set && f ? m->offset >> PAGE_SHIFT : 0;
 
 	return vm_map(current_vm(), &m->addr, m->len, flags, how, set, index, NULL, f);
@@ -151,10 +155,13 @@ static long check_flags(const struct mapping *m)
 /* Best effort: what cannot be committed now faults later. */
 static void populate(const struct mapping *m)
 {
-	u32 access = m->prot & PROT_WRITE ? ACCESS_WRITE : m->prot & PROT_READ ? ACCESS_READ : ACCESS_EXEC;
+	u32 access = m->prot & PROT_WRITE  ? ACCESS_WRITE
+		     : m->prot & PROT_READ ? ACCESS_READ
+					   : ACCESS_EXEC;
 
-	if ((m->flags & (MAP_POPULATE | MAP_LOCKED)) && (m->prot & (PROT_READ | PROT_WRITE | PROT_EXEC)) &&
-	    user_commit(m->addr, m->len, access))
+	if ((m->flags & (MAP_POPULATE | MAP_LOCKED)) &&
+		(m->prot & (PROT_READ | PROT_WRITE | PROT_EXEC)) &&
+		user_commit(m->addr, m->len, access))
 		return;
 }
 
@@ -204,7 +211,7 @@ static async long sys_mremap(struct co *co, const u64 *a)
 	return vm_remap(current_vm(), a[0], a[1], a[2], may_move, fixed ? a[4] : 0);
 }
 
-/* --- advice ------------------------------------------------------------------------------------------------ */
+/* --- advice ----------------------------------------------------------------------------------- */
 
 static long advise_nothing(u64 addr, u64 len)
 {
@@ -284,7 +291,7 @@ static async long sys_msync(struct co *co, const u64 *a)
 	return advise_nothing(a[0], a[1]);
 }
 
-/* --- locking: mlock() takes any address, and the pages it is in ---------------------------------------------- */
+/* --- locking: mlock() takes any address, and the pages it is in ------------------------------- */
 
 static long mark_locked(u64 addr, u64 len, bool on)
 {
@@ -296,7 +303,10 @@ static long mark_locked(u64 addr, u64 len, bool on)
 }
 
 static async long sys_mlock(struct co *co, const u64 *a) { return mark_locked(a[0], a[1], true); }
-static async long sys_munlock(struct co *co, const u64 *a) { return mark_locked(a[0], a[1], false); }
+static async long sys_munlock(struct co *co, const u64 *a)
+{
+	return mark_locked(a[0], a[1], false);
+}
 
 static async long sys_mlock2(struct co *co, const u64 *a)
 {

@@ -37,7 +37,7 @@ static inline pte_t pte_with_phys(pte_t like, paddr_t pa) { return like | pa >> 
 static inline pte_t pte_hide(pte_t e) { return e & ~(u64)PTE_V; }
 static inline pte_t pte_mark_cow(pte_t e) { return (e & ~(u64)(PTE_W | PTE_D)) | PTE_COW; }
 
-/* --- for tests ------------------------------------------------------------------------------------ */
+/* --- for tests -------------------------------------------------------------------------------- */
 
 /* Fresh physical memory of @size bytes, handed to mem/page.c; what was there before is gone. */
 void host_memory_init(size_t size);

@@ -29,7 +29,7 @@ void host_memory_init(size_t size)
 	page_free_range(base + page_array_bytes(size), size - page_array_bytes(size));
 }
 
-/* --- tables ------------------------------------------------------------------------------------------ */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 static pte_t *descend(struct mmu *m, pte_t *e, bool create)
 {
@@ -101,7 +101,7 @@ void arch_tlb_page(uaddr_t va)
 }
 
 
-/* --- accesses ------------------------------------------------------------------------------------------- */
+/* --- accesses --------------------------------------------------------------------------------- */
 
 static bool allowed(pte_t e, u32 access)
 {
@@ -147,7 +147,8 @@ bool host_touch(uaddr_t at, u32 access, u8 *byte)
 }
 
 /* Pages at a time; @how moves @n bytes at @at. */
-static size_t each_page(uaddr_t va, size_t n, u32 access, void (*how)(u8 *at, void *k, size_t n), char *k)
+static size_t each_page(
+	uaddr_t va, size_t n, u32 access, void (*how)(u8 *at, void *k, size_t n), char *k)
 {
 	while (n) {
 		size_t part = min(n, (size_t)(PAGE_SIZE - va % PAGE_SIZE));
