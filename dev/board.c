@@ -25,12 +25,12 @@ u32 device_count ro_after_init;
 
 enum prop {
 	P_COMPATIBLE, P_REG, P_INTERRUPTS, P_ADDRESS_CELLS, P_SIZE_CELLS, P_STATUS, P_DEVICE_TYPE,
-	P_PHANDLE, P_BOOTARGS, P_INITRD_START, P_INITRD_END, P_RNG_SEED, P_TIMEBASE, P_COUNT
+	P_PHANDLE, P_BOOTARGS, P_INITRD_START, P_INITRD_END, P_RNG_SEED, P_TIMEBASE, P_ISA, P_COUNT
 };
 static const char *const prop_names[P_COUNT] = {
 	"compatible", "reg", "interrupts", "#address-cells", "#size-cells", "status", "device_type",
 	"phandle", "bootargs", "linux,initrd-start", "linux,initrd-end", "rng-seed",
-	"timebase-frequency",
+	"timebase-frequency", "riscv,isa",
 };
 
 enum place { IN_OTHER, IN_ROOT, IN_RESERVED, IN_CPUS, IN_CPU };	/* what a parent is */
@@ -119,6 +119,15 @@ static void reserved_node(const struct walk *w)
 
 	for (u32 i = 0; reg_pair(w, i, &base, &size); i++)
 		reserve(base, size);
+}
+
+/* All harts of the boards we know are alike: the first one speaks for them. */
+static void isa_note(const struct walk *w)
+{
+	size_t n = w->prop[P_ISA].data ? max(w->prop[P_ISA].len, 0) : 0;
+
+	if (n && n <= sizeof(board.isa) && !board.isa[0])
+		memcpy(board.isa, w->prop[P_ISA].data, n - 1);
 }
 
 static void cpu_node(struct walk *w)
@@ -248,6 +257,7 @@ static void node_complete(struct walk *w)
 		return;
 	case IN_CPUS:
 		if (prop_is(w, P_DEVICE_TYPE, "cpu")) {
+			isa_note(w);
 			cpu_node(w);
 			l->place = IN_CPU;
 		}

@@ -38,6 +38,7 @@ void boot_board(const void *dtb)
 		panic("no device tree, or one without memory");
 	if (board.timebase_hz)
 		arch_ticks_set_hz(board.timebase_hz);
+	arch_features(board.isa);
 	clock_init();
 	set_log_level();
 	board_args_check();
