@@ -33,6 +33,7 @@ struct board {
 	u32	harts[64], hart_count;
 	u32	hart_intc[64];		/* phandle of each hart's own interrupt controller */
 	u64	timebase_hz;
+	char	isa[256];		/* what the processor can do, as the tree words it */
 	char	bootargs[1024];
 	u8	seed[64];
 	u32	seed_len;
