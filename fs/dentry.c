@@ -14,37 +14,21 @@ enum { FIRST_BUCKETS = 256 };
 spinlock_t tree_lock;
 static struct slab dentry_slab = SLAB("dentry", struct dentry);
 static struct dentry *first_table[FIRST_BUCKETS];
-static struct dentry **table = first_table;
-static u32 buckets = FIRST_BUCKETS, hashed;
-
-u32 name_hash(const char *s, u32 len)
-{
-	u32 h = len;
-
-	for (; len; len--)
-		h = h * 31 + (u8)*s++;
-	return h;
-}
-
-static inline struct dentry **bucket(const struct dentry *dir, u32 hash)
-{
-	u64 v = (hash ^ (u64)(uintptr_t)dir >> 5) * 0x9e3779b97f4a7c15ul;
-
-	return &table[v >> 32 & (buckets - 1)];
-}
+struct dentry_table dentry_table = { first_table, FIRST_BUCKETS - 1 };
+static u32 hashed;
 
 static void table_grow(void)
 {
-	u32 old = buckets;
-	struct dentry **from = table, **to = heap_zero(2ul * old * sizeof(*to)), *d;
+	u32 old = dentry_table.mask + 1;
+	struct dentry **from = dentry_table.bucket, **to = heap_zero(2ul * old * sizeof(*to)), *d;
 
 	if (!to)
 		return;
-	table = to;
-	buckets = 2 * old;
+	dentry_table.bucket = to;
+	dentry_table.mask = 2 * old - 1;
 	for (u32 i = 0; i < old; i++)
 		while ((d = from[i])) {
-			struct dentry **b = bucket(d->parent, d->hash);
+			struct dentry **b = dentry_bucket(d->parent, d->hash);
 
 			from[i] = d->next;
 			d->next = *b;
@@ -58,30 +42,21 @@ static void hash_insert(struct dentry *d)
 {
 	struct dentry **b;
 
-	if (++hashed > 2 * buckets)
+	if (++hashed > 2 * dentry_table.mask)
 		table_grow();
-	b = bucket(d->parent, d->hash);
+	b = dentry_bucket(d->parent, d->hash);
 	d->next = *b;
 	*b = d;
 }
 
 static void hash_remove(struct dentry *d)
 {
-	for (struct dentry **b = bucket(d->parent, d->hash); *b; b = &(*b)->next)
+	for (struct dentry **b = dentry_bucket(d->parent, d->hash); *b; b = &(*b)->next)
 		if (*b == d) {
 			*b = d->next;
 			hashed--;
 			return;
 		}
-}
-
-struct dentry *dentry_find(struct dentry *dir, struct name n)
-{
-	for (struct dentry *d = *bucket(dir, n.hash); d; d = d->next)
-		if (d->hash == n.hash && d->parent == dir && d->len == n.len &&
-		    !memcmp(d->name, n.s, n.len))
-			return d;
-	return NULL;
 }
 
 /* --- life ------------------------------------------------------------------------------------ */

@@ -26,8 +26,8 @@ enum {	/* dentry.flags */
 struct dentry {
 	_Atomic u32		refs;
 	u32			hash;
-	u16			len;
-	u8			flags;
+	u32			len;
+	u32			flags;
 	u64			cookie;		/* position in the directory, ascending */
 	u64			last_cookie;	/* as a directory: highest given out */
 	struct dentry		*next;		/* in a hash bucket */
@@ -44,10 +44,45 @@ struct dentry {
 extern spinlock_t tree_lock;
 
 struct name { const char *s; u32 len, hash; };
-u32 name_hash(const char *s, u32 len);
+
+/* The hash of a name, byte by byte: the path walk computes it while it looks for the slash. */
+enum { NAME_HASH_START = 0x811c9dc5 };
+static inline u32 name_hash_step(u32 h, char c) { return (h ^ (u8)c) * 0x01000193u; }
+static inline u32 name_hash(const char *s, u32 len)
+{
+	u32 h = NAME_HASH_START;
+
+	for (; len; len--)
+		h = name_hash_step(h, *s++);
+	return h;
+}
+
+extern struct dentry_table { struct dentry **bucket; u32 mask; } dentry_table;
+static inline struct dentry **dentry_bucket(const struct dentry *dir, u32 hash)
+{
+	u32 v = (hash ^ (u32)((uintptr_t)dir >> 4)) * 0x9e3779b1u;
+
+	return &dentry_table.bucket[v >> 12 & dentry_table.mask];
+}
+
+static inline bool name_same(const char *a, const char *b, u32 len)
+{
+	for (const char *end = a + len; a < end; a++, b++)
+		if (*a != *b)
+			return false;
+	return true;
+}
 
 /* All with tree_lock held: */
-struct dentry *dentry_find(struct dentry *dir, struct name n);	/* uncounted; NULL */
+static inline struct dentry *dentry_find(struct dentry *dir, struct name n)	/* uncounted; NULL */
+{
+	struct dentry *d = *dentry_bucket(dir, n.hash);
+
+	while (d && (d->hash != n.hash || d->parent != dir || d->len != n.len ||
+		     !name_same(d->name, n.s, n.len)))
+		d = d->next;
+	return d;
+}
 void dentry_link(struct dentry *dir, struct dentry *d);		/* enter @d as a child, findable */
 void dentry_unlink(struct dentry *d);				/* out of its directory, D_GONE */
 bool dentry_empty(const struct dentry *dir);

@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * files.c: open files and descriptor tables.
- *
- * A slot of a table is the file and, in its lowest bit, close-on-exec.  t->lock guards the table; only
- * one who shares it with nobody may look up without: nobody else could close what is found, and
- * those who look at another's table hold a reference and the lock.
+ * files.c: open files and descriptor tables.  How a table is guarded: fdtable.h.
  */
-#include "fs/files.h"
+#include "fs/fdtable.h"
 #include <string.h>
 #include "core/log.h"
 #include "core/spin.h"
@@ -65,20 +61,7 @@ long file_path(struct file *f, char *buf, size_t size)
 
 /* --- tables -------------------------------------------------------------------------------------- */
 
-enum { FD_SMALL = 16 };
-enum { CLOEXEC = 1 };
-
-struct files {
-	_Atomic u32	refs;
-	spinlock_t	lock;
-	u32		size, limit;	/* slots there are; may be used */
-	u32		lowest;		/* no free slot below */
-	uintptr_t	*slot;
-	uintptr_t	small[FD_SMALL];
-};
 static struct slab files_slab = SLAB("files", struct files);
-
-static inline struct file *slot_file(uintptr_t s) { return (struct file *)(s & ~(uintptr_t)CLOEXEC); }
 
 static struct files *table_create(u32 size)
 {
@@ -169,7 +152,7 @@ void files_put(struct files *t)
 void files_exec(struct files *t)
 {
 	for (u32 i = 0; i < t->size; i++)
-		if (t->slot[i] & CLOEXEC)
+		if (t->slot[i] & FD_CLOEXEC_BIT)
 			fd_close(t, i);
 }
 
@@ -194,9 +177,10 @@ struct file *fd_get(struct files *t, u64 fd)
 {
 	struct file *f;
 
-	if (unlikely(atomic_load_explicit(&t->refs, memory_order_relaxed) != 1))
+	if (unlikely(!files_alone(t)))
 		return get_locked(t, fd);
-	if (unlikely(fd >= t->size) || unlikely(!(f = slot_file(t->slot[fd]))))
+	f = fd_borrow(t, fd);
+	if (unlikely(!f))
 		return NULL;
 	atomic_fetch_add_explicit(&f->refs, 1, memory_order_relaxed);
 	return f;
@@ -291,7 +275,7 @@ long fd_cloexec(struct files *t, u64 fd, bool set, bool value)
 		return -EBADF;
 	if (set)
 		t->slot[fd] = (uintptr_t)slot_file(t->slot[fd]) | value;
-	return t->slot[fd] & CLOEXEC;
+	return t->slot[fd] & FD_CLOEXEC_BIT;
 }
 
 s64 fd_next(struct files *t, s64 after)

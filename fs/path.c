@@ -208,28 +208,30 @@ static async long lookup(struct walk *w, struct name n, struct dentry **out)
 	return w->d->inode->ops->lookup ? lookup_outside(w, n, out) : -ENOENT;
 }
 
+static enum last_kind kind_of(const char *s, u32 len)
+{
+	if (len > 2 || *s != '.' || (len == 2 && s[1] != '.'))
+		return LAST_NAME;
+	return len == 1 ? LAST_DOT : LAST_DOTDOT;
+}
+
 /* Cut the next component off; its hash is computed on the way. */
 static inline long next_name(struct walk *w, struct last *l)
 {
-	const char *s = w->rest, *end;
-	u32 h = 0;
+	const char *s = w->rest;
+	u32 h = NAME_HASH_START;
+	char c;
 
-	for (end = s; *end && *end != '/'; end++)
-		;
-	l->name.s = s;
-	l->name.len = end - s;
+	for (; (c = *s) && c != '/'; s++)
+		h = name_hash_step(h, c);
+	l->name = (struct name){ w->rest, s - w->rest, h };
 	if (unlikely(l->name.len > NAME_MAX_LEN))
 		return -ENAMETOOLONG;
-	l->kind = LAST_NAME;
-	if (*s == '.' && l->name.len <= 2 && (l->name.len == 1 || s[1] == '.'))
-		l->kind = l->name.len == 1 ? LAST_DOT : LAST_DOTDOT;
-	for (h = l->name.len; s < end; s++)
-		h = h * 31 + (u8)*s;
-	l->name.hash = h;
-	l->slash = *end == '/';
-	while (*end == '/')
-		end++;
-	w->rest = end;
+	l->kind = likely(*w->rest != '.') ? LAST_NAME : kind_of(w->rest, l->name.len);
+	l->slash = c;
+	while (*s == '/')
+		s++;
+	w->rest = s;
 	return 0;
 }
 
@@ -261,6 +263,17 @@ static inline long searchable(struct walk *w)
 	return w->c->fsuid ? inode_access(w->c, ip, MAY_EXEC) : 0;
 }
 
+/* A name in the tree that is neither a link nor a mount point: most steps. */
+static inline bool plain_step(struct walk *w, const struct last *l)
+{
+	struct dentry *d = likely(l->kind == LAST_NAME) ? dentry_find(w->d, l->name) : NULL;
+
+	if (unlikely(!d || d->cover || inode_kind(d->inode) == I_LNK))
+		return false;
+	w->d = d;
+	return true;
+}
+
 static inline void skip_slashes(struct walk *w)
 {
 	while (*w->rest == '/')
@@ -277,8 +290,10 @@ static async long walk_all(struct walk *w)
 	while (*w->rest) {
 		if ((err = searchable(w)) || (err = next_name(w, &l)))
 			return err;
-		if (l.slash && !*w->rest)
+		if (unlikely(l.slash && !*w->rest))
 			w->flags |= WALK_DIR | WALK_FOLLOW;
+		if (likely(plain_step(w, &l)))
+			continue;
 		err = step(w, &l, *w->rest || w->flags & WALK_FOLLOW);
 		if (err)
 			return err;

@@ -104,6 +104,15 @@ static void drop_page(struct pipe *p, struct page **s)
 	*s = NULL;
 }
 
+/* After reading from the page at *s. */
+static inline void emptied(struct pipe *p, struct page **s)
+{
+	if (unlikely(!in_page(p->out)))
+		drop_page(p, s);
+	if (p->in == p->out)
+		p->in = p->out = align_down(p->in, PAGE_SIZE);
+}
+
 static void drain(struct pipe *p, struct uio *u)
 {
 	u32 n, got;
@@ -114,13 +123,11 @@ static void drain(struct pipe *p, struct uio *u)
 		n = min(min((u32)PAGE_SIZE - in_page(p->out), pipe_used(p)), (u32)min(u->left, 1ul << 30));
 		got = uio_out(u, (char *)page_virt(*s) + in_page(p->out), n);
 		p->out += got;
-		if (got && !in_page(p->out))
-			drop_page(p, s);
+		if (got)
+			emptied(p, s);
 		if (unlikely(got < n))
 			break;
 	}
-	if (p->in == p->out)
-		p->in = p->out = align_down(p->in, PAGE_SIZE);
 }
 
 /* --- file operations ------------------------------------------------------------------------- */
@@ -174,27 +181,73 @@ static async long pipe_write(struct co *co, struct file *f, struct uio *u, u64 *
 	return u->left && !err ? write_full(p, u) : (long)u->done;
 }
 
-static u32 pipe_poll(struct file *f, struct poller *pl)
+/* What lies in one page, when nobody waits: most messages. */
+static long pipe_try_write(struct file *f, uaddr_t from, u64 n)
 {
 	struct pipe *p = f->data;
-	u32 mode = f->flags & O_ACCMODE, events = 0;
+	char *page;
 
 	guard(&p->lock);
+	if (unlikely(n - 1 >= PAGE_SIZE - in_page(p->in) || pipe_room(p) < n || !p->readers ||
+		     !user_range_ok(from, n) || !(page = page_for(p))))
+		return NOT_NOW;
+	if (unlikely(arch_copy_in(page + in_page(p->in), from, n)))
+		return NOT_NOW;
+	p->in += n;
+	wake_some(&p->rq);
+	return n;
+}
+
+static long pipe_try_read(struct file *f, uaddr_t to, u64 n)
+{
+	struct pipe *p = f->data;
+	struct page **s;
+	u32 used;
+
+	guard(&p->lock);
+	used = pipe_used(p);
+	if (!used || !user_range_ok(to, n) || !waitq_empty(&p->rq) || !waitq_empty(&p->wq))
+		return NOT_NOW;
+	n = min(n, (u64)used);
+	s = slot_of(p, p->out);
+	if (n > PAGE_SIZE - in_page(p->out) ||
+	    arch_copy_out(to, (char *)page_virt(*s) + in_page(p->out), n))
+		return NOT_NOW;
+	p->out += n;
+	emptied(p, s);
+	return n;
+}
+
+static inline u32 pipe_events(const struct pipe *p, const struct file *f)
+{
+	u32 mode = f->flags & O_ACCMODE, events = 0;
+
 	if (mode != O_WRONLY) {
-		poll_add(pl, &p->rq);
 		if (p->in != p->out)
 			events |= POLLIN | POLLRDNORM;
 		if (!p->writers && p->writer_opens != (u32)f->pos)
 			events |= POLLHUP;
 	}
 	if (mode != O_RDONLY) {
-		poll_add(pl, &p->wq);
 		if (pipe_room(p) >= PIPE_ATOMIC)
 			events |= POLLOUT | POLLWRNORM;
 		if (!p->readers)
 			events |= POLLERR;
 	}
 	return events;
+}
+
+static u32 pipe_poll(struct file *f, struct poller *pl)
+{
+	struct pipe *p = f->data;
+	if (!pl)
+		return pipe_events(p, f);	/* a look without consequences needs no lock */
+	guard(&p->lock);
+	if ((f->flags & O_ACCMODE) != O_WRONLY)
+		poll_add(pl, &p->rq);
+	if ((f->flags & O_ACCMODE) != O_RDONLY)
+		poll_add(pl, &p->wq);
+	return pipe_events(p, f);
 }
 
 static async long pipe_ioctl(struct co *co, struct file *f, u32 request, u64 arg)
@@ -255,7 +308,8 @@ static void pipe_release(struct file *f)
 }
 
 static const struct file_ops pipe_ops = {
-	.read = pipe_read, .write = pipe_write, .ioctl = pipe_ioctl, .poll = pipe_poll,
+	.read = pipe_read, .write = pipe_write, .try_read = pipe_try_read,
+	.try_write = pipe_try_write, .ioctl = pipe_ioctl, .poll = pipe_poll,
 	.release = pipe_release,
 };
 

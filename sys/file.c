@@ -14,6 +14,7 @@
 #include <linux/signal.h>
 #include <string.h>
 #include "dev/driver.h"
+#include "fs/fdtable.h"
 #include "fs/locks.h"
 #include "fs/pipe.h"
 #include "lib/print.h"
@@ -44,7 +45,27 @@ static inline long moved(struct uio *u, long r)
 	return r == -EINTR ? -ERESTART : r;
 }
 
-static async long sys_read(struct co *co, const u64 *a)
+enum { IO_MAX = 0x7ffff000 };		/* longer transfers are cut, so only this much must be the program's */
+
+static long check_read(struct file *f, const u64 *a)
+{
+	if (!file_readable(f))
+		return -EBADF;
+	if (!user_range_ok(a[1], min(a[2], (u64)IO_MAX)))
+		return -EFAULT;
+	return f->ops->read ? 0 : -EINVAL;
+}
+
+static long check_write(struct file *f, const u64 *a)
+{
+	if (!file_writable(f))
+		return -EBADF;
+	if (!user_range_ok(a[1], min(a[2], (u64)IO_MAX)))
+		return -EFAULT;
+	return f->ops->write ? 0 : -EINVAL;
+}
+
+static async long read_whole(struct co *co, const u64 *a)
 {
 	struct { struct file *file; struct uio u; } *f = co_frame(co);
 	long r;
@@ -53,8 +74,8 @@ static async long sys_read(struct co *co, const u64 *a)
 	f->file = file_current(a[0]);
 	if (unlikely(!f->file))
 		return -EBADF;
-	if (unlikely(!file_readable(f->file) || !f->file->ops->read)) {
-		r = file_readable(f->file) ? -EINVAL : -EBADF;
+	r = check_read(f->file, a);
+	if (unlikely(r)) {
 		file_put(f->file);
 		return r;
 	}
@@ -71,7 +92,7 @@ static async long sys_read(struct co *co, const u64 *a)
 	co_end();
 }
 
-static async long sys_write(struct co *co, const u64 *a)
+static async long write_whole(struct co *co, const u64 *a)
 {
 	struct { struct file *file; struct uio u; } *f = co_frame(co);
 	long r;
@@ -80,8 +101,8 @@ static async long sys_write(struct co *co, const u64 *a)
 	f->file = file_current(a[0]);
 	if (unlikely(!f->file))
 		return -EBADF;
-	if (unlikely(!file_writable(f->file) || !f->file->ops->write)) {
-		r = file_writable(f->file) ? -EINVAL : -EBADF;
+	r = check_write(f->file, a);
+	if (unlikely(r)) {
 		file_put(f->file);
 		return r;
 	}
@@ -96,6 +117,31 @@ static async long sys_write(struct co *co, const u64 *a)
 	file_put(f->file);
 	return moved(&f->u, r);
 	co_end();
+}
+
+/* In one go, when that is all it takes; co->at tells whether we are beyond that already. */
+static async long sys_read(struct co *co, const u64 *a)
+{
+	struct file *f;
+	long r;
+
+	if (likely(!co->at) && likely((f = fd_borrow(thread_current()->files, (u32)a[0]))) &&
+	    likely(file_readable(f) && f->ops->try_read) &&
+	    likely((r = f->ops->try_read(f, a[1], a[2])) != NOT_NOW))
+		return r;
+	return read_whole(co, a);
+}
+
+static async long sys_write(struct co *co, const u64 *a)
+{
+	struct file *f;
+	long r;
+
+	if (likely(!co->at) && likely((f = fd_borrow(thread_current()->files, (u32)a[0]))) &&
+	    likely(file_writable(f) && f->ops->try_write) &&
+	    likely((r = f->ops->try_write(f, a[1], a[2])) != NOT_NOW))
+		return r;
+	return write_whole(co, a);
 }
 
 /* The rest of the family: buffers or a position of their own. */

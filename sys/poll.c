@@ -8,6 +8,7 @@
 #include <linux/posix_types.h>
 #include <string.h>
 #include "core/time.h"
+#include "fs/fdtable.h"
 #include "fs/poll.h"
 #include "lib/timespec.h"
 #include "mem/heap.h"
@@ -33,33 +34,59 @@ struct polling {
 
 /* --- rounds ---------------------------------------------------------------------------------------- */
 
-static u32 look(struct polling *s, struct pollfd *fd, bool enlist)
+/* What is ready of file @f, which the caller holds. */
+static inline u32 ready_events(struct file *f, struct poller *p)
 {
-	struct file *f;
-	u32 events;
-
-	fd->revents = 0;
-	if (fd->fd < 0)
-		return 0;
-	if (!(f = file_current(fd->fd)) || f->flags & O_PATH) {
-		file_put(f);
-		return fd->revents = POLLNVAL;
-	}
-	events = f->ops->poll ? f->ops->poll(f, enlist ? &s->p : NULL)
-			      : POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
-	if (enlist)
-		s->held[s->holding++] = f;
-	else
-		file_put(f);
-	return fd->revents = events & (fd->events | ALWAYS);
+	return f->ops->poll ? f->ops->poll(f, p) : POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 }
 
-static u32 scan(struct polling *s, bool enlist)
+/* Nobody else can close a file of a table of our own while we look. */
+static inline bool look(struct files *t, struct pollfd *fd)
+{
+	struct file *f;
+	u32 events = 0;
+
+	if (unlikely(fd->fd < 0)) {
+		fd->revents = 0;
+		return false;
+	}
+	if (likely((f = fd_borrow(t, fd->fd)) && !(f->flags & O_PATH))) {
+		events = ready_events(f, NULL);
+	} else if ((f = fd_get(t, fd->fd))) {
+		events = f->flags & O_PATH ? POLLNVAL : ready_events(f, NULL);
+		file_put(f);
+	} else {
+		events = POLLNVAL;
+	}
+	fd->revents = events & (fd->events | ALWAYS);
+	return fd->revents;
+}
+
+static u32 scan(struct polling *s)
+{
+	struct files *t = thread_current()->files;
+	u32 ready = 0;
+
+	for (struct pollfd *fd = s->fds, *end = fd + s->n; fd < end; fd++)
+		ready += look(t, fd);
+	return ready;
+}
+
+/* Look again, and be told of changes. */
+static u32 enlist(struct polling *s)
 {
 	u32 ready = 0;
 
-	for (u32 i = 0; i < s->n; i++)
-		ready += look(s, &s->fds[i], enlist) != 0;
+	for (u32 i = 0; i < s->n; i++) {
+		struct pollfd *fd = &s->fds[i];
+		struct file *f = fd->fd < 0 ? NULL : file_current(fd->fd);
+
+		if (!f)
+			continue;
+		fd->revents = ready_events(f, &s->p) & (fd->events | ALWAYS);
+		s->held[s->holding++] = f;
+		ready += fd->revents != 0;
+	}
 	return ready;
 }
 
@@ -84,10 +111,10 @@ static async long poll_wait(struct polling *s)
 	long r;
 
 	delist(s);
-	r = scan(s, false);
+	r = scan(s);
 	if (r || s->now)
 		return r;
-	r = scan(s, true);
+	r = enlist(s);
 	if (!r)
 		r = wait_until(s->p.full ? look_again(s) : s->deadline);
 	if (r != PENDING)
@@ -181,15 +208,10 @@ static long waited(long r)
 
 /* --- ppoll --------------------------------------------------------------------------------------------- */
 
-/* Only revents is the program's to see. */
+/* All of it at once, though only revents has changed: that is cheaper than many small copies. */
 static async long put_events(const struct polling *s, uaddr_t to)
 {
-	long r = 0;
-
-	for (u32 i = 0; i < s->n && !r; i++)
-		r = user_write(to + i * sizeof(struct pollfd) + offsetof(struct pollfd, revents),
-			       &s->fds[i].revents, sizeof(s->fds[i].revents));
-	return r;
+	return user_write(to, s->fds, s->n * sizeof(struct pollfd));
 }
 
 static async long ppoll(struct co *co, const u64 *a)

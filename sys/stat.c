@@ -18,12 +18,16 @@
 
 /* --- which file ------------------------------------------------------------------------------------ */
 
+static inline u32 walk_flags(u32 flags)
+{
+	return (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
+}
+
 /* The inode a call means, counted: by path, or with AT_EMPTY_PATH and "" the descriptor itself. */
 static async long find_inode(s32 dirfd, uaddr_t path, u32 flags, struct inode **out)
 {
 	struct dentry *d;
-	u32 walk = (flags & AT_SYMLINK_NOFOLLOW ? 0 : WALK_FOLLOW) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
-	long r = place_walk(dirfd, path, walk, &d);
+	long r = place_walk(dirfd, path, walk_flags(flags), &d);
 
 	if (r)
 		return r;
@@ -54,23 +58,14 @@ static void fill_stat(struct inode *ip, struct stat *st)
 {
 	if (ip->ops->refresh)
 		ip->ops->refresh(ip);
-	memset(st, 0, sizeof(*st));
-	st->st_dev = ip->fs->dev;
-	st->st_ino = ip->ino;
-	st->st_mode = ip->mode;
-	st->st_nlink = ip->nlink;
-	st->st_uid = ip->uid;
-	st->st_gid = ip->gid;
-	st->st_rdev = ip->rdev;
-	st->st_size = ip->size;
-	st->st_blksize = PAGE_SIZE;
-	st->st_blocks = blocks(ip);
-	st->st_atime = ip->atime / NSEC_PER_SEC;
-	st->st_atime_nsec = ip->atime % NSEC_PER_SEC;
-	st->st_mtime = ip->mtime / NSEC_PER_SEC;
-	st->st_mtime_nsec = ip->mtime % NSEC_PER_SEC;
-	st->st_ctime = ip->ctime / NSEC_PER_SEC;
-	st->st_ctime_nsec = ip->ctime % NSEC_PER_SEC;
+	*st = (struct stat){
+		.st_dev = ip->fs->dev, .st_ino = ip->ino, .st_mode = ip->mode, .st_nlink = ip->nlink,
+		.st_uid = ip->uid, .st_gid = ip->gid, .st_rdev = ip->rdev, .st_size = ip->size,
+		.st_blksize = PAGE_SIZE, .st_blocks = blocks(ip),
+		.st_atime = ip->atime / NSEC_PER_SEC, .st_atime_nsec = ip->atime % NSEC_PER_SEC,
+		.st_mtime = ip->mtime / NSEC_PER_SEC, .st_mtime_nsec = ip->mtime % NSEC_PER_SEC,
+		.st_ctime = ip->ctime / NSEC_PER_SEC, .st_ctime_nsec = ip->ctime % NSEC_PER_SEC,
+	};
 }
 
 static async long put_stat(struct inode *ip, uaddr_t to)
@@ -96,16 +91,16 @@ static async long sys_fstat(struct co *co, const u64 *a)
 static async long sys_newfstatat(struct co *co, const u64 *a)
 {
 	u32 flags = a[3];
-	struct inode *ip;
+	struct dentry *d;
 	long r;
 
 	if (unlikely(flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | AT_NO_AUTOMOUNT)))
 		return syscall_refuse(-EINVAL, "newfstatat flags", flags);
-	r = find_inode((s32)a[0], a[1], flags, &ip);
-	if (r)
+	r = place_walk((s32)a[0], a[1], walk_flags(flags), &d);
+	if (unlikely(r))
 		return r;
-	r = put_stat(ip, a[2]);
-	inode_put(ip);
+	r = put_stat(d->inode, a[2]);
+	dentry_put(d);
 	return r;
 }
 

@@ -30,6 +30,26 @@ static async long zero_read(struct co *co, struct file *f, struct uio *u, u64 *p
 	return u->left && !u->fault ? file_pause() : done(u);
 }
 
+/* The short and quick ones. */
+enum { QUICK = 16 << 10 };
+
+static long null_try_read(struct file *f, uaddr_t to, u64 n)
+{
+	return 0;
+}
+
+static long null_try_write(struct file *f, uaddr_t from, u64 n)
+{
+	return likely(n <= QUICK && user_range_ok(from, n)) ? (long)n : NOT_NOW;
+}
+
+static long zero_try_read(struct file *f, uaddr_t to, u64 n)
+{
+	if (unlikely(n > QUICK || !user_range_ok(to, n) || arch_clear_out(to, n)))
+		return NOT_NOW;
+	return n;
+}
+
 static async long full_write(struct co *co, struct file *f, struct uio *u, u64 *pos)
 {
 	return u->left ? -ENOSPC : 0;
@@ -92,8 +112,10 @@ static long no_seek(struct file *f, s64 offset, u32 whence)
 
 static const struct file_ops null_ops = {
 	.read = null_read, .write = null_write, .seek = no_seek, .poll = ready_poll,
+	.try_read = null_try_read, .try_write = null_try_write,
 };
 static const struct file_ops zero_ops = {
+	.try_read = zero_try_read, .try_write = null_try_write,
 	.read = zero_read, .write = null_write, .seek = no_seek, .poll = ready_poll,
 };
 static const struct file_ops full_ops = {

@@ -65,6 +65,28 @@ static async long tmpfs_read(struct co *co, struct file *f, struct uio *u, u64 *
 	return *pos != start ? (long)(*pos - start) : u->fault ? -EFAULT : 0;
 }
 
+/* Within one page that is there. */
+static long tmpfs_try_read(struct file *f, uaddr_t to, u64 n)
+{
+	struct inode *ip = f->inode;
+	u64 pos = f->pos, left;
+	struct page *p;
+
+	if (pos >= ip->size)
+		return 0;
+	n = min(n, ip->size - pos);
+	if (n > PAGE_SIZE - in_page(pos) || !user_range_ok(to, n) ||
+	    !(p = pageset_get(&ip->pages, pos >> PAGE_SHIFT, false)))
+		return NOT_NOW;
+	left = arch_copy_out(to, (char *)page_virt(p) + in_page(pos), n);
+	page_put(p);
+	if (unlikely(left))
+		return NOT_NOW;
+	f->pos = pos + n;
+	inode_accessed(ip);
+	return n;
+}
+
 /* --- write --------------------------------------------------------------------------------- */
 
 static bool may_grow(struct inode *ip)
@@ -146,6 +168,25 @@ static async long tmpfs_write(struct co *co, struct file *f, struct uio *u, u64 
 	if (*pos != start)
 		inode_touch(ip);
 	return *pos != start ? (long)(*pos - start) : r;
+}
+
+/* Over what is there, within one page. */
+static long tmpfs_try_write(struct file *f, uaddr_t from, u64 n)
+{
+	struct inode *ip = f->inode;
+	u64 pos = f->pos, left;
+	struct page *p;
+
+	if (n - 1 >= PAGE_SIZE - in_page(pos) || pos + n > ip->size || f->flags & O_APPEND ||
+	    !user_range_ok(from, n) || !(p = pageset_get(&ip->pages, pos >> PAGE_SHIFT, false)))
+		return NOT_NOW;
+	left = arch_copy_in((char *)page_virt(p) + in_page(pos), from, n);
+	page_put(p);
+	if (unlikely(left))
+		return NOT_NOW;
+	f->pos = pos + n;
+	inode_touch(ip);
+	return n;
 }
 
 /* --- size ---------------------------------------------------------------------------------- */
@@ -285,7 +326,8 @@ static async long tmpfs_sync(struct co *co, struct file *f)
 }
 
 static const struct file_ops file_ops = {
-	.read = tmpfs_read, .write = tmpfs_write, .seek = inode_seek, .map = tmpfs_map,
+	.read = tmpfs_read, .write = tmpfs_write, .try_read = tmpfs_try_read,
+	.try_write = tmpfs_try_write, .seek = inode_seek, .map = tmpfs_map,
 	.sync = tmpfs_sync, .truncate = file_truncate,
 };
 
