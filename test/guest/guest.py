@@ -59,7 +59,7 @@ def verdict(row, wanted):
 def run(mode, jobs, root, tmp):
     """TAP lines of one job file."""
     name = f'{os.path.basename(jobs).removesuffix(".jobs")}, {mode}'
-    report = f'{tmp}/{name}.json'
+    report = f'{tmp}/{os.path.basename(jobs)}-{mode}.json'
     cmd = [TOP + '/weir', 'batch', '--root', root, '-e', 'PATH=/bin', '-m', '128M', '--timeout', '30', '--kernel',
            f'{BUILD}/{ARCH}-{mode}/weir.elf', '--report', 'json=' + report, jobs]
     try:
