@@ -124,6 +124,9 @@ void kernel_fault(const char *what, u64 pc, u64 address) __attribute__((noreturn
  * CAUSE_SYSCALL. */
 #define ARCH_LEAVE	(-4096L)
 long kernel_syscall(struct context *ctx);
+/* A page fault arrived, in the same way.  True: the page is there, run the instruction again.  False:
+ * arch_user_enter() returns CAUSE_FAULT. */
+bool kernel_page_fault(struct context *ctx);
 void *kernel_table_alloc(void);			/* a cleared page for a page table, or NULL */
 void kernel_table_free(void *page);
 void kernel_timer_irq(void);			/* flags only */

@@ -140,7 +140,7 @@ struct thread {
 	struct task		task;		/* last: its frames follow */
 };
 enum { CALL_NEW, CALL_BEGUN, CALL_DONE };	/* not begun; returned PENDING; result is stored */
-enum { THREAD_FRAMES = 464 };		/* make lint: more than the longest chain */
+enum { THREAD_FRAMES = 432 };		/* make lint: more than the longest chain */
 
 static inline struct thread *thread_of(struct task *t) { return container_of(t, struct thread, task); }
 static inline struct thread *thread_current(void) { return thread_of(task_current()); }

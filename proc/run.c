@@ -45,6 +45,20 @@ static void trap_signal(struct thread *t, enum cause cause)
 	}
 }
 
+/* From the trap, interrupts off: the usual fault is over before anybody else has noticed. */
+bool kernel_page_fault(struct context *ctx)
+{
+	struct thread *t = container_of(ctx, struct thread, ctx);
+	long r = vm_fault(t->vm, ctx_fault_address(ctx), ctx_fault_access(ctx));
+
+	if (likely(!r && !atomic_load_explicit(&t->task.pending, memory_order_relaxed))) {
+		t->faults++;
+		return true;
+	}
+	t->call_state = r == PENDING ? CALL_BEGUN : CALL_NEW;
+	return false;
+}
+
 static async long fault_handle(struct thread *t)
 {
 	long r = vm_fault(t->vm, ctx_fault_address(&t->ctx), ctx_fault_access(&t->ctx));
@@ -106,6 +120,8 @@ static async long thread_loop(struct co *co, struct thread *t)
 			await_begun(r = syscall_continue(co, t));
 		else if (f->cause == CAUSE_SYSCALL)
 			await(r = syscall_continue(co, t));
+		else if (f->cause == CAUSE_FAULT && t->call_state == CALL_BEGUN)
+			await_begun(r = fault_handle(t));
 		else if (f->cause == CAUSE_FAULT)
 			await(r = fault_handle(t));
 		else

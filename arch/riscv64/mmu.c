@@ -151,13 +151,25 @@ static pte_t *descend(pte_t *e, struct mmu *m)
 	return t;
 }
 
-pte_t *arch_pte(struct mmu *m, uaddr_t va, bool create)
+static __attribute__((noinline)) pte_t *pte_create(struct mmu *m, uaddr_t va)
 {
-	pte_t *t = descend(&m->root[va >> 30], create ? m : NULL);
+	pte_t *t = descend(&m->root[va >> 30], m);
 
 	if (t)
-		t = descend(&t[va >> 21 & 511], create ? m : NULL);
+		t = descend(&t[va >> 21 & 511], m);
 	return t ? &t[va >> 12 & 511] : NULL;
+}
+
+pte_t *arch_pte(struct mmu *m, uaddr_t va, bool create)
+{
+	pte_t e = m->root[va >> 30];
+
+	if (likely(e)) {
+		e = table_of(e)[va >> 21 & 511];
+		if (likely(e))
+			return &table_of(e)[va >> 12 & 511];
+	}
+	return create ? pte_create(m, va) : NULL;
 }
 
 u64 arch_mmu_tables(const struct mmu *m) { return m->tables << PAGE_SHIFT; }

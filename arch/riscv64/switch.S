@@ -9,7 +9,7 @@
  *
  * A system call first takes the short way: only what C may destroy is saved, kernel_syscall() is
  * called on the same kernel stack, and if it has an answer the program goes on at once.  Otherwise
- * the rest is saved, and user_enter() returns.
+ * the rest is saved, and user_enter() returns.  Page faults are tried the same way.
  */
 #define X(n)		((n) * 8)
 #define CTX_STATUS	256
@@ -65,15 +65,16 @@ trap_entry:
 	mv	a0, sp
 	ld	sp, CTX_KSP(sp)
 	li	t0, 8
-	bne	a1, t0, leave			/* not a system call */
+	bne	a1, t0, not_call
 	call	kernel_syscall
 	ld	t6, 0(sp)			/* ctx */
 	lui	t2, 0xfffff			/* ARCH_LEAVE */
 	bge	t2, a0, leave_call
 	ld	t0, X(0)(t6)
-	csrr	t1, time
 	addi	t0, t0, 4			/* behind the ecall */
 	csrw	sepc, t0
+resume:
+	csrr	t1, time
 	sd	t1, CTX_RESUMED(t6)
 	csrw	sscratch, t6
 	ld	ra, X(1)(t6)
@@ -96,11 +97,35 @@ trap_entry:
 	ld	t6, X(31)(t6)
 	sret
 
+	/* A page that is not there: most are made present at once, and the instruction runs again. */
+not_call:
+	addi	t0, a1, -12
+	li	t1, 3
+	bltu	t1, t0, leave			/* neither fetch 12, load 13 nor store 15 */
+	csrr	t0, stval
+	sd	a1, CTX_CAUSE(a0)
+	sd	t0, CTX_VALUE(a0)
+	call	kernel_page_fault
+	ld	t6, 0(sp)
+	beqz	a0, leave_fault
+	ld	a0, X(10)(t6)
+	ld	t0, X(0)(t6)
+	csrw	sepc, t0
+	j	resume
+leave_fault:
+	mv	a0, t6
+	ld	a1, CTX_CAUSE(a0)
+	j	leave_saved
+
 	/* Back into the run loop: a0 = ctx, a1 = scause, sp = kernel stack. */
 leave_call:
 	mv	a0, t6
 	li	a1, 8
 leave:
+	csrr	t0, stval
+	sd	a1, CTX_CAUSE(a0)
+	sd	t0, CTX_VALUE(a0)
+leave_saved:
 	sd	s0, X(8)(a0)
 	sd	s1, X(9)(a0)
 	sd	s2, X(18)(a0)
@@ -113,10 +138,7 @@ leave:
 	sd	s9, X(25)(a0)
 	sd	s10, X(26)(a0)
 	sd	s11, X(27)(a0)
-	csrr	t0, stval
 	csrr	t1, sstatus
-	sd	a1, CTX_CAUSE(a0)
-	sd	t0, CTX_VALUE(a0)
 	sd	t1, CTX_STATUS(a0)
 	mv	a0, a1
 	ld	ra, 8(sp)
