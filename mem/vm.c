@@ -135,7 +135,7 @@ static void area_take_out(struct vm *v, struct area *a, struct dead *dead)
 
 static bool mergeable(const struct area *a, const struct area *b)
 {
-	return a->end == b->start && a->flags == b->flags && a->set == b->set &&
+	return a->end == b->start && !((a->flags ^ b->flags) & ~VM_OWN) && a->set == b->set &&
 	       a->file == b->file && a->name == b->name && !(a->flags & VM_STACK) &&
 	       (!a->set || a->offset + area_pages(a->end - a->start) == b->offset);
 }
@@ -148,6 +148,7 @@ static struct area *merge_down(struct vm *v, struct area *a, struct dead *dead)
 	if (!before || !mergeable(before, a))
 		return a;
 	before->end = a->end;
+	before->flags |= a->flags & VM_OWN;
 	area_take_out(v, a, dead);
 	return before;
 }
@@ -835,7 +836,8 @@ static long fork_area(struct vm *to, struct vm *from, const struct area *a, bool
 	b->flags &= ~VM_LOCKED;
 	to->mapped += b->end - b->start;
 	RB_INSERT(areas, &to->areas, b);
-	return pages_fork(to, from, a, changed);
+	/* What the file has the child finds there, when it wants it. */
+	return a->set && !(a->flags & VM_OWN) ? 0 : pages_fork(to, from, a, changed);
 }
 
 struct vm *vm_fork(struct vm *from)

@@ -22,6 +22,7 @@ enum { /* area.flags; the rights equal PROT_* of the Linux ABI */
 	VM_LOCKED = 128,
 	VM_HEAP = 256, /* brk */
 	VM_VDSO = 512,
+	VM_OWN = 2048, /* some pages are copies of the file's: fork must take them along */
 	VM_NOWRITE = 1024, /* shared mapping of a file not open for writing: mprotect refuses */
 };
 

@@ -428,5 +428,7 @@ async long vm_fault(struct vm *v, uaddr_t addr, u32 access)
 		return -ENOMEM;
 	if (likely(!*e && !a->set))
 		return fault_zeros(v, a, e, access == ACCESS_WRITE);
+	if (access == ACCESS_WRITE && a->set)
+		a->flags |= VM_OWN;
 	return fault_other(&(struct fault){ v, a, addr, e, access == ACCESS_WRITE });
 }
