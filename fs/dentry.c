@@ -228,6 +228,13 @@ long dentry_rename(struct dentry *d, struct dentry *dir, struct name n)
 	return 0;
 }
 
+void dentry_take_place(struct dentry *d, struct dentry *old)
+{
+	d->cookie = old->cookie;
+	TAILQ_REMOVE(&d->parent->children, d, sibling);
+	TAILQ_INSERT_BEFORE(old, d, sibling);
+}
+
 struct dentry *dentry_add(struct dentry *dir, const char *name, struct inode *ip)
 {
 	u32 len = strlen(name);
@@ -239,6 +246,8 @@ struct dentry *dentry_add(struct dentry *dir, const char *name, struct inode *ip
 	guard(&tree_lock);
 	dentry_link(dir, d);
 	d->inode->nlink++;
+	if (dir->inode->ops->create)
+		dir->inode->size += NAME_BYTES;
 	return d;
 }
 

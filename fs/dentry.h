@@ -16,6 +16,7 @@
 #include "fs/inode.h"
 
 enum { NAME_INLINE = 24 };
+enum { NAME_BYTES = 20 };	/* by which a memory directory's size grows, as Linux's tmpfs has it */
 enum {	/* dentry.flags */
 	D_PINNED = 1,		/* the file system holds a reference: it is in its directory */
 	D_GONE = 2,		/* was removed; only users are left */
@@ -88,6 +89,7 @@ void dentry_unlink(struct dentry *d);				/* out of its directory, D_GONE */
 bool dentry_empty(const struct dentry *dir);
 bool dentry_below(const struct dentry *d, const struct dentry *top);	/* d is top or inside */
 long dentry_rename(struct dentry *d, struct dentry *dir, struct name n);
+void dentry_take_place(struct dentry *d, struct dentry *old);	/* of a sibling, in the order */
 
 /* A dentry that is in no tree yet, with one reference.  Takes the reference to @ip in any case;
  * NULL: no memory. */

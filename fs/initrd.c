@@ -218,7 +218,7 @@ static long create(struct unpacking *u, const struct last *last, const struct cp
 	static char target[PATH_MAX_LEN];	/* boot: one at a time */
 	bool link = (e->mode & I_FMT) == I_LNK;
 	u32 rdev = device_number(e->rdev_major, e->rdev_minor);
-	struct dentry *d;
+	struct dentry *d = NULL;
 	long err = link ? copy_target(e, target) : known_kind(e->mode);
 
 	if (!err)

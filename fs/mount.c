@@ -13,6 +13,7 @@ static const struct fs_type *const types[] = { &tmpfs_type, &devfs_type, &procfs
 static const struct fs_type ramfs_type = { .name = "ramfs", .magic = 0x858458f6, .mount = tmpfs_mount };
 static const struct fs_type rootfs_type = {
 	.name = "rootfs", .magic = 0x01021994, .nodev = true, .mount = tmpfs_mount,
+	.blocks = tmpfs_blocks,
 };
 static TAILQ_HEAD(, filesystem) mounts = TAILQ_HEAD_INITIALIZER(mounts);
 struct dentry *root_dentry;

@@ -15,6 +15,8 @@ static long may_change(struct fs_context *c, struct dentry *dir)
 		return -ENOENT;
 	if (!inode_is_dir(dir->inode))
 		return -ENOTDIR;
+	if (!dir->inode->ops->create)
+		return -EPERM;			/* /proc: names are not programs' to change */
 	if (dir->inode->fs->flags & FS_READONLY)
 		return -EROFS;
 	return inode_access(c, dir->inode, MAY_WRITE | MAY_EXEC);
@@ -78,6 +80,7 @@ static void enter(struct dentry *dir, struct dentry *d)
 	d->flags |= D_PINNED;
 	dentry_link(dir, d);
 	d->inode->nlink++;
+	dir->inode->size += NAME_BYTES;
 	inode_touch(dir->inode);
 }
 
@@ -97,7 +100,7 @@ static long make_dentry(struct fs_context *c, struct dentry *dir, const struct l
 long name_create(struct fs_context *c, struct dentry *dir, const struct last *l, u32 mode, u32 rdev,
 		 const char *target, struct dentry **out)
 {
-	struct dentry *d;
+	struct dentry *d = NULL;
 	long err;
 
 	guard(&tree_lock);
@@ -152,6 +155,7 @@ static void leave(struct dentry *d)
 	dentry_unlink(d);
 	d->flags &= ~D_PINNED;
 	d->inode->nlink--;
+	dir->size -= NAME_BYTES;
 	if (inode_is_dir(d->inode)) {
 		d->inode->nlink--;
 		dir->nlink--;
@@ -251,6 +255,8 @@ static void count_moved(struct dentry *d, struct dentry *from, struct dentry *to
 		from->inode->nlink--;
 		to->inode->nlink++;
 	}
+	from->inode->size -= NAME_BYTES;
+	to->inode->size += NAME_BYTES;
 	inode_changed(d->inode);
 }
 
@@ -263,8 +269,10 @@ static long move(struct renaming *r)
 	count_moved(r->d, r->from, r->to);
 	inode_touch(r->from->inode);
 	inode_touch(r->to->inode);
-	if (r->victim)
+	if (r->victim) {
+		dentry_take_place(r->d, r->victim);
 		leave(r->victim);
+	}
 	return 0;
 }
 

@@ -111,7 +111,7 @@ static long open_found(struct fs_context *c, struct dentry *d, u32 flags, bool c
 static async long open_new(struct fs_context *c, struct dentry *at, const char *path, u32 flags,
 			   u32 mode, u32 walk, struct file **out)
 {
-	struct dentry *dir, *d;
+	struct dentry *dir, *d = NULL;
 	struct last last;
 	long err = path_parent(c, at, path, walk, &dir, &last);
 
@@ -131,7 +131,7 @@ static async long open_new(struct fs_context *c, struct dentry *at, const char *
 /* O_TMPFILE: a file without a name in the file system of a directory. */
 static long open_unnamed(struct fs_context *c, struct dentry *dir, u32 flags, u32 mode, struct file **out)
 {
-	struct inode *ip;
+	struct inode *ip = NULL;
 	struct dentry *d;
 	char name[24];
 	long err = -EOPNOTSUPP;
@@ -228,20 +228,20 @@ async long file_open(struct fs_context *c, struct dentry *at, const char *path, 
 	return path_open(c, at, path, flags, mode, 0, out);
 }
 
-async long file_read_kernel(struct co *co, struct file *f, void *buf, u64 n, u64 pos)
+async long file_read_kernel(struct co *co, struct file *file, void *buf, u64 n, u64 pos)
 {
-	struct { struct uio u; u64 pos; } *s = co_frame(co);
+	struct { struct uio u; u64 pos; } *f = co_frame(co);
 	long r;
 
-	co_begin(s);
-	if (!f->ops->read)
+	co_begin(f);
+	if (!file->ops->read)
 		return -EINVAL;
-	uio_init_kernel(&s->u, buf, n);
-	s->pos = pos;
+	uio_init_kernel(&f->u, buf, n);
+	f->pos = pos;
 	do {
-		await(r = f->ops->read(co, f, &s->u, &s->pos));
-	} while (r > 0 && s->u.left);
-	return r < 0 && !s->u.done ? r : (long)s->u.done;
+		await(r = file->ops->read(co, file, &f->u, &f->pos));
+	} while (r > 0 && f->u.left);
+	return r < 0 && !f->u.done ? r : (long)f->u.done;
 	co_end();
 }
 

@@ -185,7 +185,7 @@ static async long pipe_write(struct co *co, struct file *f, struct uio *u, u64 *
 static long pipe_try_write(struct file *f, uaddr_t from, u64 n)
 {
 	struct pipe *p = f->data;
-	char *page;
+	char *page = NULL;
 
 	guard(&p->lock);
 	if (unlikely(n - 1 >= PAGE_SIZE - in_page(p->in) || pipe_room(p) < n || !p->readers ||

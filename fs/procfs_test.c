@@ -78,6 +78,9 @@ static void processes_go(void **state)
 	struct file *f;
 
 	assert_walk_error("/proc/7", 0, -ENOENT);
+	assert_int_equal(remove_("/proc/meminfo", false), -EPERM);
+	assert_int_equal(remove_("/proc/42", true), -EPERM);
+	assert_int_equal(make_dir("/proc/x"), -ENOENT);
 	assert_walk_error("/proc/042", 0, -ENOENT);
 	assert_walk_error("/proc/42/nothing", 0, -ENOENT);
 	assert_leads("/proc/42/task/42", 0, "/proc/42/task/42");

@@ -452,7 +452,7 @@ static async long sys_memfd_create(struct co *co, const u64 *a)
 	u32 flags = a[1];
 	struct inode *ip;
 	struct dentry *d;
-	struct file *f;
+	struct file *f = NULL;
 	long r = user_string(name + sizeof(prefix) - 1, a[0], sizeof(name) - sizeof(prefix) - sizeof(suffix));
 
 	if (r < 0)
@@ -857,10 +857,18 @@ static async long sys_copy_file_range(struct co *co, const u64 *a)
 	return r ? r : copy_whole(co, (u32)a[0], (u32)a[2], a[1], a[3], a[4]);
 }
 
+static void put_random(struct uio *u)
+{
+	u8 some[256];
+	u32 n = min(u->left, sizeof(some));
+
+	random_bytes(some, n);
+	uio_out(u, some, n);
+}
+
 static async long sys_getrandom(struct co *co, const u64 *a)
 {
 	struct { struct uio u; } *f = co_frame(co);
-	u8 some[256];
 	long r;
 
 	co_begin(f);
@@ -868,8 +876,7 @@ static async long sys_getrandom(struct co *co, const u64 *a)
 		return syscall_refuse(-EINVAL, "getrandom flags", (u32)a[2]);
 	uio_init(&f->u, a[0], min(a[1], 32ul << 20));
 	while (f->u.left) {
-		random_bytes(some, sizeof(some));
-		uio_out(&f->u, some, min(f->u.left, sizeof(some)));
+		put_random(&f->u);
 		if (likely(!f->u.fault))
 			continue;
 		await(r = uio_retry(&f->u, true));

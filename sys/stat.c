@@ -373,7 +373,7 @@ static async long sys_utimensat(struct co *co, const u64 *a)
 {
 	struct timespec_k t[2] = { { 0, UTIME_NOW }, { 0, UTIME_NOW } };
 	u32 flags = a[3];
-	struct inode *ip;
+	struct inode *ip = NULL;
 	long r;
 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))

@@ -101,4 +101,5 @@ static long devfs_mount(struct filesystem *fs, const char *options)
 
 const struct fs_type devfs_type = {
 	.name = "devtmpfs", .magic = 0x01021994, .nodev = true, .mount = devfs_mount,
+	.blocks = tmpfs_blocks,
 };

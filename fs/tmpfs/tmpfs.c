@@ -131,7 +131,7 @@ static u64 pages_used(struct filesystem *fs)
 	return n;
 }
 
-static u64 tmpfs_blocks(struct filesystem *fs, u64 *free)
+u64 tmpfs_blocks(struct filesystem *fs, u64 *free)
 {
 	u64 limit = fs->page_limit ? fs->page_limit : page_total_count() / 2, used = pages_used(fs);
 
