@@ -115,6 +115,7 @@ static async long thread_loop(struct co *co, struct thread *t)
 			continue;
 		}
 		t->call_state = CALL_NEW;
+		co->at = 0;			/* calls from the trap begin afresh */
 		f->cause = arch_user_enter(&t->ctx);
 		if (f->cause == CAUSE_SYSCALL && t->call_state == CALL_BEGUN)
 			await_begun(r = syscall_continue(co, t));

@@ -76,7 +76,6 @@ static long call_unknown(struct thread *t, u64 number)
 static void call_finish(struct thread *t, long r, u32 flags)
 {
 	t->call_state = CALL_DONE;
-	t->call_co->at = 0;			/* kernel_syscall() counts on it */
 	if (unlikely(r == -ERESTART)) {
 		t->restart = true;
 		return;
