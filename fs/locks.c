@@ -82,6 +82,15 @@ static void lock_apply(struct lock_list *list, const struct lock_range *r, struc
 	wake_all(&lock_waiters);
 }
 
+/* Inodes of devices live for ever: what is empty goes. */
+static void list_trim(struct inode *ip)
+{
+	if (!LIST_EMPTY(&ip->locks->head))
+		return;
+	heap_free(ip->locks);
+	ip->locks = NULL;
+}
+
 static long lock_try(struct inode *ip, const struct lock_range *r, struct lock **add,
 		     struct lock **spare, bool wait)
 {
@@ -95,6 +104,7 @@ static long lock_try(struct inode *ip, const struct lock_range *r, struct lock *
 	if (r->type != LOCK_NONE && find_conflict(ip->locks, r))
 		return wait ? wait_on(&lock_waiters) : -EAGAIN;
 	lock_apply(ip->locks, r, add, spare);
+	list_trim(ip);
 	return 0;
 }
 
@@ -131,6 +141,7 @@ void lock_drop_owner(struct inode *ip, const void *owner)
 		if (l->r.owner == owner)
 			lock_delete(l);
 	}
+	list_trim(ip);
 	wake_all(&lock_waiters);
 }
 

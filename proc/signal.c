@@ -478,7 +478,7 @@ static s32 take_locked(struct thread *t, u64 set, struct siginfo_k *info)
 	if (own && t->fault.signo == n) {
 		*info = t->fault;
 		t->fault.signo = 0;
-		t->pending.set &= ~SIG(n);
+		pending_discard(p, &t->pending, SIG(n));	/* one that was sent is the same signal */
 	} else {
 		entry_take(p, own ? &t->pending : &p->pending, n, info);
 	}

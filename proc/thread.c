@@ -141,6 +141,7 @@ struct process *process_create(struct job *job)
 
 static void process_free(struct process *p)
 {
+	signal_forget(p, &p->pending);		/* nobody else knows it any more */
 	sighand_put(p->sighand);
 	heap_free(p->exe);
 	job_put(p->job);

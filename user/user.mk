@@ -5,7 +5,8 @@
 
 USER_BIN	:= $(BUILD)/user/bin
 USER_LIB	:= $(patsubst user/lib/%,$(BUILD)/user/lib/%.o,$(basename $(wildcard user/lib/*.c user/lib/$(ARCH)/*.S)))
-USER_PROGRAMS	:= $(patsubst user/demo/%.c,$(USER_BIN)/%,$(wildcard user/demo/*.c))
+USER_PROGRAMS	:= $(patsubst user/demo/%.c,$(USER_BIN)/%,$(wildcard user/demo/*.c)) \
+		   $(patsubst user/fuzz/%.c,$(USER_BIN)/%,$(wildcard user/fuzz/*.c))
 USER_MACHINE.riscv64 := -march=rv64gc -mabi=lp64d
 USER_FLAGS	= -std=gnu11 -g -O2 -static -nostdlib -ffreestanding -fno-pic -no-pie \
 		  -fno-stack-protector -fno-strict-aliasing -fno-tree-loop-distribute-patterns \
@@ -29,11 +30,18 @@ $(BUILD)/user/lib/%.o: user/lib/%.S user/user.mk $(GEN)/done
 	$Q mkdir -p $(@D)
 	$Q $(CC) $(USER_FLAGS) -MMD -MP -c $< -o $@
 
-$(USER_BIN)/%: user/demo/%.c $(USER_LIB)
+define program
 	$(call say,CC,$<)
 	$Q mkdir -p $(@D) $(BUILD)/user/demo
 	$Q $(CC) $(USER_FLAGS) -MMD -MP -MF $(BUILD)/user/demo/$*.d $< $(USER_LIB) \
 		-Wl,--build-id=none -Wl,-z,noexecstack -o $@
+endef
+
+$(USER_BIN)/%: user/demo/%.c $(USER_LIB)
+	$(program)
+
+$(USER_BIN)/%: user/fuzz/%.c $(USER_LIB)
+	$(program)
 
 $(DEMO_ROOT)/done: $(USER_PROGRAMS) tools/rootfs.py $(wildcard demo/*) $(DEPS)/setup.mk
 	$(call say,ROOT,$(DEMO_ROOT))

@@ -199,6 +199,31 @@ static void fault_in_handler(void)
 	store(NOWHERE);
 }
 
+/* What is pending when a process ends goes with it; so does what a fault overtakes. */
+static void die_with_signals(void)
+{
+	unsigned long all = ~0ul;
+
+	call(__NR_rt_sigprocmask, SIG_BLOCK, &all, 0, 8);
+	for (int i = 1; i < 64; i++)
+		if (i != SIGKILL && i != SIGSTOP)
+			kill(getpid(), i);
+	call(__NR_tgkill, getpid(), getpid(), SIGSEGV);
+	call(__NR_tgkill, getpid(), getpid(), SIGUSR1);
+	store(NOWHERE);
+}
+
+/* A lock on a file that stays. */
+static void die_with_locks(void)
+{
+	int fd = open("/dev/null", O_RDWR, 0);
+	struct flock l = { .l_type = F_WRLCK, .l_start = 7, .l_len = 7 };
+
+	check(call(__NR_flock, fd, 2) == 0);
+	check(call(__NR_fcntl, fd, F_SETLK, &l) == 0);
+	exit(0);
+}
+
 static void kernel_handler(void)
 {
 	on_signal(SIGUSR1, (void *)KERNEL_ADDRESS, 0);
@@ -319,6 +344,7 @@ static const struct crime crimes[] = {
 	CRIME("bad-signal-stack", bad_signal_stack),
 	CRIME("kernel-signal-stack", kernel_signal_stack),
 	CRIME("fault-in-handler", fault_in_handler), CRIME("kernel-handler", kernel_handler),
+	CRIME("die-with-signals", die_with_signals), CRIME("die-with-locks", die_with_locks),
 	CRIME("forged-sigreturn", forged_sigreturn),
 	CRIME("sigreturn-nowhere", sigreturn_nowhere),
 	CRIME("exec-garbage", exec_garbage),	CRIME("exec-bad-arguments", exec_bad_arguments),
