@@ -330,6 +330,8 @@ static void enter_end(struct pipe *p, struct file *f)
 	f->data = p;
 }
 
+static const struct inode_ops anon_pipe_ops = { };
+
 long fifo_open(struct inode *ip, struct file *f)
 {
 	u32 mode = f->flags & O_ACCMODE;
@@ -340,6 +342,8 @@ long fifo_open(struct inode *ip, struct file *f)
 	if (!ip->pipe && !(ip->pipe = pipe_new()))
 		return -ENOMEM;
 	enter_end(ip->pipe, f);
+	if (ip->ops == &anon_pipe_ops)
+		f->pos = UINT32_MAX;		/* /dev/stdin and the like: nobody to wait for */
 	return 0;
 }
 
@@ -355,8 +359,6 @@ async long fifo_wait(struct file *f)
 		return p->writers || p->writer_opens != (u32)f->pos ? 0 : wait_on(&p->rq);
 	return p->readers || p->reader_opens != (u32)f->pos ? 0 : wait_on(&p->wq);
 }
-
-static const struct inode_ops anon_pipe_ops = { };
 
 static struct file *open_end(struct inode *ip, u32 flags)
 {

@@ -258,7 +258,7 @@ async long trace_enter(struct thread *t)
 	if (s)
 		text_add(&tr->text, "%s(", s->name);
 	else
-		text_add(&tr->text, "syscall_%lu(", ctx_number(&t->ctx));
+		text_add(&tr->text, "%s(", syscall_name(thread_call(t)));
 	if (s)
 		add_args(tr, s, tr->call, true);
 	if (tr->call != __NR_exit && tr->call != __NR_exit_group)
