@@ -45,7 +45,7 @@ WARN	:= -Wall -Wextra -Werror -Wno-unused-parameter -Wimplicit-fallthrough
 KINC	= -I. -Iarch/$(ARCH) -isystem lib/shim -isystem $(GEN) -isystem $(call once,GCC_INC,$(CC) -print-file-name=include)
 MACHINE.riscv64 := -mcmodel=medany -march=rv64imac_zicsr_zifencei -mabi=lp64
 MODE.release	:= -O2 -fomit-frame-pointer
-MODE.debug	:= -O1 -fno-omit-frame-pointer -DCHECKED -Wno-maybe-uninitialized
+MODE.debug	:= -O1 -fno-omit-frame-pointer -fsanitize=undefined -fsanitize-undefined-trap-on-error -DCHECKED -Wno-maybe-uninitialized
 KFLAGS	= -std=gnu11 -g -ffreestanding -nostdinc -fno-pic $(MACHINE.$(ARCH)) $(MODE.$(MODE)) \
 	  -fno-strict-aliasing -fno-common -fno-stack-protector -fno-asynchronous-unwind-tables \
 	  -ffile-prefix-map=$(CURDIR)=. $(WARN) -Wjump-misses-init $(KINC) $(EXTRA)
