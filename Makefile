@@ -58,11 +58,12 @@ WEIR_ELF := $(OUT)/weir.elf
 
 kernel: $(WEIR_ELF)
 
+LINK	= $(CC) -nostdlib -static -no-pie -T arch/$(ARCH)/kernel.ld $(MACHINE.$(ARCH)) \
+	  -Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,--no-warn-rwx-segments
+
 $(WEIR_ELF): $(KOBJ) arch/$(ARCH)/kernel.ld
 	$(call say,LD,$@)
-	$Q $(CC) -nostdlib -static -no-pie -T arch/$(ARCH)/kernel.ld $(MACHINE.$(ARCH)) \
-		-Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,--no-warn-rwx-segments \
-		-Wl,-Map=$(OUT)/weir.map $(KOBJ) -o $@
+	$Q $(LINK) -Wl,-Map=$(OUT)/weir.map $(KOBJ) -o $@
 	$Q $(CROSS)objdump -d $@ >$(OUT)/weir.dis
 	$Q $(CROSS)nm -nS $@ >$(OUT)/weir.sym
 	$Q $(CROSS)size -A $@ >$(OUT)/weir.size

@@ -40,7 +40,15 @@ test-guest: all
 	$Q $(MAKE) MODE=release kernel
 	$Q BUILD=$(BUILD) ARCH=$(ARCH) test/guest/guest.py $(JOBS)
 
+# The same kernel elsewhere in memory, in little of it, and so on.
+$(OUT)/relink: $(WEIR_ELF)
+	$Q printf '#!/bin/sh\nexec %s -Wl,--defsym=load_address=$$1 %s -o $$2\n' '$(LINK)' '$(KOBJ)' >$@
+	$Q chmod +x $@
+
+test-boot: all $(OUT)/relink
+	$Q OUT=$(OUT) ROOT=$(BUILD)/demo-root RELINK=$(OUT)/relink test/boot/run
+
 test:
 	$Q MAKE='$(MAKE)' BUILD=$(BUILD) test/run $(STEPS)
 
-.PHONY: lint-clang lint-gates lint-co lint-bugs test-guest
+.PHONY: lint-clang lint-gates lint-co lint-bugs test-guest test-boot
