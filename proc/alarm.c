@@ -14,6 +14,13 @@ struct alarm {
 	struct task	task;		/* has no frames: it starts over */
 };
 
+enum { SOON = 100000 };		/* ns: the program shall come to run between two signals */
+
+static u64 next_period(const struct process *p, u64 now)
+{
+	return p->alarm_at + ((now - p->alarm_at) / p->alarm_every + 1) * p->alarm_every;
+}
+
 /* The timer has run out: when does it next?  Missed periods are skipped. */
 static bool alarm_due(struct process *p)
 {
@@ -23,7 +30,7 @@ static bool alarm_due(struct process *p)
 	if (!p->alarm_at || now < p->alarm_at)
 		return false;
 	if (p->alarm_every)
-		p->alarm_at += ((now - p->alarm_at) / p->alarm_every + 1) * p->alarm_every;
+		p->alarm_at = max(next_period(p, now), now + SOON);
 	else
 		p->alarm_at = 0;
 	return true;

@@ -55,6 +55,7 @@ static void clone_identity(struct process *to, struct process *from)
 	to->gid = from->gid;
 	to->egid = from->egid;
 	to->sgid = from->sgid;
+	to->no_new_privs = from->no_new_privs;
 	to->nice = from->nice;
 	to->group_count = from->group_count;
 	memcpy(to->groups, from->groups, sizeof(to->groups));

@@ -10,8 +10,10 @@
 #include <linux/auxvec.h>
 #include <linux/fcntl.h>
 #include <linux/signal.h>
+#include <linux/stat.h>
 #include "core/log.h"
 #include "dev/driver.h"
+#include "fs/inode.h"
 #include "lib/elf.h"
 #include "lib/print.h"
 #include "lib/rand.h"
@@ -447,7 +449,7 @@ static async long alone(struct thread *t)
 	struct thread *o;
 	guard(&p->lock);
 
-	if (p->exiting)
+	if (p->exiting || t->leave)		/* two at once: the first one wins */
 		return -EINTR;
 	if (p->thread_count == 1)
 		return 0;
@@ -486,6 +488,21 @@ static void set_names(struct process *p, const struct exec_args *a, const struct
 		return;
 	heap_free(p->exe);
 	p->exe = exe;
+}
+
+/* Set-user-id and set-group-id programs run as their owner; of a script its interpreter counts. */
+static void take_identity(struct thread *t, const struct loading *l)
+{
+	struct process *p = t->proc;
+	const struct inode *ip = l->file->inode;
+	u32 mode = p->no_new_privs ? 0 : ip->mode;
+
+	if (mode & S_ISUID)
+		p->euid = t->fs->fsuid = ip->uid;
+	if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+		p->egid = t->fs->fsgid = ip->gid;
+	p->suid = p->euid;
+	p->sgid = p->egid;
 }
 
 static void fresh_thread(struct thread *t, const struct loading *l)
@@ -553,6 +570,7 @@ async long exec_program(struct co *co, struct exec_args *a)
 		f->l->exe[0] = 0;
 	await(r = futex_thread_exit(t));
 	swap_space(t, f->l);
+	take_identity(t, f->l);
 	await(r = clear_tails(&f->l->plan, f->l->base));
 	if (!r && f->l->interp)
 		await(r = clear_tails(&f->l->interp_plan, f->l->interp_base));

@@ -92,6 +92,7 @@ struct process {
 	uaddr_t			death_pc;
 	const char		*death_cause;	/* one phrase: proc/cause.c */
 	u32			uid, euid, suid, gid, egid, sgid;
+	bool			no_new_privs;	/* exec grants nothing, for ever */
 	u32			group_count, groups[16];	/* supplementary */
 	struct rlimit_k		limits[16];
 	char			comm[TASK_COMM_LEN];

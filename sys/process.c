@@ -525,6 +525,13 @@ static async long sys_prctl(struct co *co, const u64 *a)
 		return user_write(a[1], p->comm, sizeof(p->comm));
 	case PR_GET_DUMPABLE:
 		return 1;
+	case PR_SET_NO_NEW_PRIVS:
+		if (a[1] != 1 || a[2] || a[3] || a[4])
+			return -EINVAL;
+		p->no_new_privs = true;
+		return 0;
+	case PR_GET_NO_NEW_PRIVS:
+		return a[1] || a[2] || a[3] || a[4] ? -EINVAL : p->no_new_privs;
 	default:
 		return syscall_refuse(-EINVAL, "prctl option", a[0]);
 	}
