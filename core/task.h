@@ -85,6 +85,12 @@ void task_backtrace(const struct task *t);
 u64 task_cpu_ns(const struct task *t);
 u64 task_cpu_instret(const struct task *t);
 
+/* Long work ends early if the task shall end. */
+static inline bool task_killed(void)
+{
+	return atomic_load_explicit(&task_current()->pending, memory_order_relaxed) & WAIT_KILL;
+}
+
 /* Yield the hart once (inside a framed function whose frame is f). */
 #define co_yield() do { task_requeue(task_current()); co_pause(); } while (0)
 

@@ -53,9 +53,11 @@ struct file {
 };
 
 /* For long transfers: let others run and go on.  What was moved is in the uio, so the operation starts
- * over where it was. */
+ * over where it was.  -EINTR: the task shall end. */
 static inline async long file_pause(void)
 {
+	if (task_killed())
+		return -EINTR;
 	task_requeue(task_current());
 	return PENDING;
 }

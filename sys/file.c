@@ -45,13 +45,11 @@ static inline long moved(struct uio *u, long r)
 	return r == -EINTR ? -ERESTART : r;
 }
 
-enum { IO_MAX = 0x7ffff000 };		/* longer transfers are cut, so only this much must be the program's */
-
 static long check_read(struct file *f, const u64 *a)
 {
 	if (!file_readable(f))
 		return -EBADF;
-	if (!user_range_ok(a[1], min(a[2], (u64)IO_MAX)))
+	if (!user_range_ok(a[1], a[2]))
 		return -EFAULT;
 	return f->ops->read ? 0 : -EINVAL;
 }
@@ -60,7 +58,7 @@ static long check_write(struct file *f, const u64 *a)
 {
 	if (!file_writable(f))
 		return -EBADF;
-	if (!user_range_ok(a[1], min(a[2], (u64)IO_MAX)))
+	if (!user_range_ok(a[1], a[2]))
 		return -EFAULT;
 	return f->ops->write ? 0 : -EINVAL;
 }
@@ -244,6 +242,8 @@ static async long transfer_at(struct co *co, const u64 *a, bool write)
 	r = transfer_file(&f->t, (u32)a[0], write);
 	if (!r)
 		r = transfer_position(&f->t, a[3]);
+	if (!r && !user_range_ok(a[1], a[2]))
+		r = -EFAULT;
 	if (!r) {
 		uio_init(&f->t.u, a[1], a[2]);
 		await(r = transfer_run(co, &f->t));
@@ -779,11 +779,18 @@ static void copy_free(struct copy *c)
 
 static async long copy_run(struct co *co, struct copy *c)
 {
-	struct { u64 chunk; } *f = co_frame(co);
+	struct { u64 chunk, batch; } *f = co_frame(co);
 	long r;
 
 	co_begin(f);
+	f->batch = FILE_BATCH;
 	while (c->left) {
+		if (c->done >= f->batch) {
+			co_yield();
+			f->batch = c->done + FILE_BATCH;
+			if (task_killed())
+				return -EINTR;
+		}
 		uio_init_kernel(&c->u, c->buf, min(c->left, (u64)COPY_CHUNK));
 		await(r = c->in->ops->read(co, c->in, &c->u, c->in_at));
 		f->chunk = c->u.done;
@@ -866,16 +873,25 @@ static void put_random(struct uio *u)
 	uio_out(u, some, n);
 }
 
+enum { RANDOM_BATCH = 64 << 10 };
+
 static async long sys_getrandom(struct co *co, const u64 *a)
 {
-	struct { struct uio u; } *f = co_frame(co);
+	struct { struct uio u; u64 batch; } *f = co_frame(co);
 	long r;
 
 	co_begin(f);
 	if ((u32)a[2] & ~(GRND_NONBLOCK | GRND_RANDOM | 4u /* GRND_INSECURE */))
 		return syscall_refuse(-EINVAL, "getrandom flags", (u32)a[2]);
 	uio_init(&f->u, a[0], min(a[1], 32ul << 20));
+	f->batch = RANDOM_BATCH;
 	while (f->u.left) {
+		if (f->u.done >= f->batch) {
+			co_yield();
+			f->batch = f->u.done + RANDOM_BATCH;
+			if (task_killed())
+				return f->u.done;
+		}
 		put_random(&f->u);
 		if (likely(!f->u.fault))
 			continue;

@@ -152,20 +152,28 @@ static long check_flags(const struct mapping *m)
 	return 0;
 }
 
-/* Best effort: what cannot be committed now faults later. */
-static void populate(const struct mapping *m)
-{
-	u32 access = m->prot & PROT_WRITE  ? ACCESS_WRITE
-		     : m->prot & PROT_READ ? ACCESS_READ
-					   : ACCESS_EXEC;
+enum { BATCH = 128 << PAGE_SHIFT };	/* committed before others get the hart */
 
-	if ((m->flags & (MAP_POPULATE | MAP_LOCKED)) &&
-		(m->prot & (PROT_READ | PROT_WRITE | PROT_EXEC)) &&
-		user_commit(m->addr, m->len, access))
-		return;
+/* All pages of a range, however many: others run meanwhile. */
+static async long commit_range(struct co *co, uaddr_t start, u64 len, u32 access)
+{
+	struct { uaddr_t at; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	for (f->at = start; f->at < start + len; f->at += BATCH) {
+		await(r = user_commit(f->at, min(start + len - f->at, (u64)BATCH), access));
+		if (r || start + len - f->at <= BATCH)
+			return r;
+		co_yield();
+		if (task_killed())
+			return -EINTR;
+	}
+	return 0;
+	co_end();
 }
 
-static async long sys_mmap(struct co *co, const u64 *a)
+static long map(const u64 *a, uaddr_t *at)
 {
 	struct mapping m = {
 		.addr = a[0], .len = a[1], .prot = a[2], .flags = a[3], .offset = a[5],
@@ -175,10 +183,37 @@ static async long sys_mmap(struct co *co, const u64 *a)
 
 	if (!r)
 		r = m.flags & MAP_ANONYMOUS ? map_anonymous(&m) : map_fd(&m, a[4]);
-	if (r)
+	*at = m.addr;
+	return r;
+}
+
+/* Best effort: what cannot be committed now faults later. */
+static async long map_populated(struct co *co, const u64 *a)
+{
+	struct { uaddr_t at; } *f = co_frame(co);
+	const u32 access = a[2] & PROT_WRITE  ? ACCESS_WRITE
+			   : a[2] & PROT_READ ? ACCESS_READ
+					      : ACCESS_EXEC;
+	long r;
+
+	co_begin(f);
+	if ((r = map(a, &f->at)))
 		return r;
-	populate(&m);
-	return m.addr;
+	if (a[2] & (PROT_READ | PROT_WRITE | PROT_EXEC))
+		await(r = commit_range(co, f->at, align_up(a[1], PAGE_SIZE), access));
+	return f->at;
+	co_end();
+}
+
+static async long sys_mmap(struct co *co, const u64 *a)
+{
+	uaddr_t at;
+	long r;
+
+	if (unlikely(a[3] & (MAP_POPULATE | MAP_LOCKED)))
+		return map_populated(co, a);
+	r = map(a, &at);
+	return r ? r : (long)at;
 }
 
 static async long sys_munmap(struct co *co, const u64 *a)
@@ -220,11 +255,17 @@ static long advise_nothing(u64 addr, u64 len)
 	return vm_range_mapped(current_vm(), addr, len) ? 0 : -ENOMEM;
 }
 
-static async long populate_range(u64 addr, u64 len, u32 access)
+static async long populate_range(struct co *co, const u64 *a, u32 access)
 {
-	long r = advise_nothing(addr, len);
+	struct { u64 unused; } *f = co_frame(co);
+	long r;
 
-	return r ? r : user_commit(addr, len, access);
+	co_begin(f);
+	if ((r = advise_nothing(a[0], a[1])))
+		return r;
+	await(r = commit_range(co, a[0], align_up(a[1], PAGE_SIZE), access));
+	return r;
+	co_end();
 }
 
 static async long sys_madvise(struct co *co, const u64 *a)
@@ -240,9 +281,9 @@ static async long sys_madvise(struct co *co, const u64 *a)
 	case MADV_DOFORK:
 		return vm_mark(v, a[0], a[1], VM_DONTFORK, advice == MADV_DONTFORK);
 	case MADV_POPULATE_READ:
-		return populate_range(a[0], a[1], ACCESS_READ);
+		return populate_range(co, a, ACCESS_READ);
 	case MADV_POPULATE_WRITE:
-		return populate_range(a[0], a[1], ACCESS_WRITE);
+		return populate_range(co, a, ACCESS_WRITE);
 	case MADV_NORMAL:
 	case MADV_RANDOM:
 	case MADV_SEQUENTIAL:
@@ -260,26 +301,38 @@ static async long sys_madvise(struct co *co, const u64 *a)
 	return syscall_refuse(-EINVAL, "madvise: advice", advice);
 }
 
+/* Some pages beginning with the @i-th. */
+static async long mincore_part(const u64 *a, u64 i, u64 n)
+{
+	u8 part[256];
+	long r = vm_present(current_vm(), a[0] + (i << PAGE_SHIFT), n, part);
+
+	return r ? r : user_write(a[2] + i, part, n);
+}
+
 static async long sys_mincore(struct co *co, const u64 *a)
 {
-	u64 pages = a[1] / PAGE_SIZE + !!(a[1] % PAGE_SIZE);
-	u8 part[256];
+	struct { u64 i; } *f = co_frame(co);
+	const u64 pages = a[1] / PAGE_SIZE + !!(a[1] % PAGE_SIZE);
+	long r;
 
+	co_begin(f);
 	if (a[0] % PAGE_SIZE)
 		return -EINVAL;
 	if (!user_range_ok(a[0], a[1]))
 		return -ENOMEM;
-	for (u64 i = 0, n; i < pages; i += n) {
-		long r;
-
-		n = min(pages - i, (u64)sizeof(part));
-		r = vm_present(current_vm(), a[0] + (i << PAGE_SHIFT), n, part);
-		if (!r)
-			r = user_write(a[2] + i, part, n);
+	for (f->i = 0; f->i < pages; f->i += 256) {
+		await(r = mincore_part(a, f->i, min(pages - f->i, 256ul)));
 		if (r)
 			return r;
+		if (f->i % 16384 != 16128)
+			continue;
+		co_yield();
+		if (task_killed())
+			return -EINTR;
 	}
 	return 0;
+	co_end();
 }
 
 /* What is written to a mapping is in the file at once. */

@@ -282,6 +282,132 @@ static void map_kernel(void)
 	exit(a < 0 && b == -ENOMEM && c == -ENOMEM && d == -EINVAL ? 0 : 1);
 }
 
+/* --- the hart for oneself ------------------------------------------------------------------------- */
+
+static long now_ms(void)
+{
+	long t[2];
+
+	call(__NR_clock_gettime, 1, t);
+	return t[0] * 1000 + t[1] / 1000000;
+}
+
+/* While a child does @rude over and over, we get to run; and it can be killed. */
+static void beside(void (*rude)(void))
+{
+	long pid = fork(), start, status;
+
+	if (!pid)
+		for (;;)
+			rude();
+	for (int i = 0; i < 5; i++) {
+		start = now_ms();
+		sleep_ms(20);
+		check(now_ms() - start < 700);
+	}
+	start = now_ms();
+	kill(pid, SIGKILL);
+	check(wait(pid, (int *)&status) == pid);
+	check(now_ms() - start < 700);
+	exit(0);
+}
+
+enum { ALL = 0x7ffff000 };
+
+static void copy_zeros(void)
+{
+	int in = open("/dev/zero", O_RDONLY, 0), out = open("/dev/null", O_WRONLY, 0);
+
+	call(__NR_sendfile, out, in, 0, ALL);
+	close(in);
+	close(out);
+}
+
+static void read_zeros(void)
+{
+	enum { SIZE = 8 << 20, TIMES = 256 };
+	static struct { char *at; size_t n; } vec[TIMES];
+	int in = open("/dev/zero", O_RDONLY, 0);
+
+	for (int i = 0; i < TIMES; i++) {
+		vec[i].at = i ? vec[0].at : map(SIZE, PROT_READ | PROT_WRITE);
+		vec[i].n = SIZE;
+	}
+	call(__NR_readv, in, vec, TIMES);
+	close(in);
+	munmap(vec[0].at, SIZE);
+}
+
+static void populate(void)
+{
+	const size_t size = 64ul << 30;
+	long at = call(__NR_mmap, 0, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE |
+		       MAP_POPULATE, -1, 0);
+
+	munmap((void *)at, size);
+}
+
+static void look_at_pages(void)
+{
+	const size_t size = 64ul << 30, out = size / PAGE;
+	long at = call(__NR_mmap, 0, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *seen = map(out, PROT_READ | PROT_WRITE);
+
+	call(__NR_mincore, at, size, seen);
+	munmap((void *)at, size);
+	munmap(seen, out);
+}
+
+static void ask_for_chance(void)
+{
+	enum { SIZE = 16 << 20 };
+	char *p = map(SIZE, PROT_READ | PROT_WRITE);
+
+	call(__NR_getrandom, p, SIZE, 0);
+	munmap(p, SIZE);
+}
+
+static void long_sendfile(void) { beside(copy_zeros); }
+static void long_readv(void) { beside(read_zeros); }
+static void long_populate(void) { beside(populate); }
+static void long_mincore(void) { beside(look_at_pages); }
+static void long_getrandom(void) { beside(ask_for_chance); }
+
+static volatile int alarms;
+
+static void on_alarm(int signo, siginfo_t *si, void *uc) { alarms++; }
+
+/* An alarm each microsecond: there is time for the program all the same. */
+static void alarm_storm(void)
+{
+	static const long every[4] = { 0, 1, 0, 1 };
+
+	on_signal(SIGALRM, on_alarm, 0);
+	check(call(__NR_setitimer, 0, every, 0) == 0);
+	while (alarms < 1000)
+		sink++;
+	exit(0);
+}
+
+/* All threads of a process become another program at once: one of them does. */
+static void exec_thread(void *arg)
+{
+	char *argv[] = { "crime", "exit-7", NULL };
+
+	call(__NR_sched_yield);
+	execve("/bin/crime", argv, environ);
+}
+
+static void exec_race(void)
+{
+	static volatile int tids[8];
+
+	for (int i = 0; i < 8; i++)
+		thread_start(exec_thread, 0, &tids[i]);
+	exec_thread(0);
+	exit(1);
+}
+
 /* --- endings ------------------------------------------------------------------------------------------ */
 
 static void ill_word(void) { illegal_instruction(); }
@@ -349,6 +475,10 @@ static const struct crime crimes[] = {
 	CRIME("sigreturn-nowhere", sigreturn_nowhere),
 	CRIME("exec-garbage", exec_garbage),	CRIME("exec-bad-arguments", exec_bad_arguments),
 	CRIME("map-kernel", map_kernel),	CRIME("abort", abort_self),
+	CRIME("long-sendfile", long_sendfile),	CRIME("long-readv", long_readv),
+	CRIME("long-populate", long_populate),	CRIME("long-mincore", long_mincore),
+	CRIME("long-getrandom", long_getrandom), CRIME("alarm-storm", alarm_storm),
+	CRIME("exec-race", exec_race),
 	CRIME("sigpipe", broken_pipe),		CRIME("exit-7", exit_7),
 	CRIME("exit-255", exit_255),		CRIME("kill-all", kill_all),
 	CRIME("leave-children", leave_children),

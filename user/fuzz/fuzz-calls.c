@@ -62,6 +62,7 @@ enum { ARENA = 16 * PAGE, THREADS = 3, PIDS = 8 };
 static char *arena;			/* pages: rw..., then read-only, then nothing */
 static unsigned long seed;
 static long pids[PIDS];
+static int driver;
 static const char place[] = "/tmp/fuzz";	/* a file system of its own: goes away with the session */
 static const char *const paths[] = {
 	"a", "b", "c", "d", "a/b", "a/c", "b/a", "d/d", "d/e", ".", "..", "/", "", "./a/../b", "/tmp",
@@ -205,6 +206,20 @@ static long argument(unsigned long *s, char c)
 	}
 }
 
+/* Who starts the sessions shall not be killed, nor be stopped. */
+static bool spares_driver(long n, const long *a)
+{
+	switch (n) {
+	case __NR_kill:
+		return (int)a[0] == -1 || (int)a[0] == driver || (int)a[0] == -driver;
+	case __NR_tgkill: case __NR_rt_tgsigqueueinfo: case __NR_setpgid:
+		return (int)a[0] == driver || (int)a[1] == driver;
+	case __NR_tkill: case __NR_rt_sigqueueinfo:
+		return (int)a[0] == driver;
+	}
+	return false;
+}
+
 /* Threads of this process or whole ones go on with a seed of their own. */
 static void calls(unsigned long s)
 {
@@ -221,7 +236,7 @@ static void calls(unsigned long s)
 			continue;
 		for (int i = 0; r->args[i]; i++)
 			a[i] = argument(&s, r->args[i]);
-		if (n == __NR_kill && (int)a[0] == -1)
+		if (spares_driver(n, a))
 			continue;
 		result = call(n, a[0], a[1], a[2], a[3], a[4], a[5]);
 		if (r->number == __NR_clone && result == 0)
@@ -239,6 +254,15 @@ static void thread(void *arg)
 }
 
 static void handler(int signo, siginfo_t *info, void *context) { }
+
+/* Most waits would otherwise be the last. */
+static void wake_often(void)
+{
+	static const long every[4] = { 0, 3000, 0, 3000 };
+
+	on_signal(SIGALRM, handler, 0);
+	call(__NR_setitimer, 0, every, 0);
+}
 
 static void prepare(void)
 {
@@ -262,6 +286,7 @@ static void prepare(void)
 	call(__NR_mkdirat, AT_FDCWD, "d", 0777);
 	open("d", 0, 0);
 	call(__NR_memfd_create, "x", 0);
+	wake_often();
 }
 
 /* Programs in /bin are for the next job as well: root is locked up. */
@@ -288,8 +313,23 @@ static void session(int round, long deep)
 		for (long i = 0; i < THREADS; i++)
 			thread_start(thread, (void *)i, &tid[i]);
 	child = fork();
+	if (!child)
+		wake_often();
 	pids[1] = child ? child : getpid();
 	calls(seed ^ (child ? 0 : 0x5555555));
+}
+
+/* What root sessions mounted on the names they know. */
+static bool unmount_inside(void)
+{
+	static const char *const names[] = { "a", "b", "c", "d", "a/b", "a/c", "b/a", "d/d", "d/e", "dev" };
+	bool done = false;
+
+	call(__NR_chdir, place);
+	for (size_t i = 0; i < COUNT(names); i++)
+		done |= !call(__NR_umount2, names[i], 8);
+	call(__NR_chdir, "/");
+	return done;
 }
 
 /* Groups change and parents die: whoever is not us is one of them. */
@@ -304,15 +344,18 @@ static void end_session(long sid)
 		if (i > 5000)
 			die("the dead do not go\n");
 	}
-	while ((r = call(__NR_umount2, place, 0)) == -EBUSY && call(__NR_umount2, "/tmp/fuzz/d", 0) == 0)
+	while ((r = call(__NR_umount2, place, 0)) == -EBUSY && unmount_inside())
 		;
-	check(!r);
+	if (r)
+		die("umount: %ld\n", -r);
 }
 
 int main(int argc, char **argv, char **envp)
 {
 	unsigned long s = argc > 1 ? number(argv[1]) : 1;
 	long rounds = argc > 2 ? number(argv[2]) : 50, ms = argc > 3 ? number(argv[3]) : 200;
+
+	driver = getpid();
 	call(__NR_mkdirat, AT_FDCWD, place, 0777);
 	for (int i = 1; i < 32; i++)
 		if (i != SIGKILL && i != SIGSTOP && i != SIGCHLD)
