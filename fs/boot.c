@@ -29,8 +29,10 @@ static long make_directory(const char *path, u32 mode, const char *type)
 
 long fs_init(void)
 {
-	long err = mount_root();
+	long err;
 
+	dentry_table_init();
+	err = mount_root();
 	if (err)
 		return err;
 	kernel_context.root = dentry_get(root_dentry);

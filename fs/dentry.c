@@ -1,50 +1,38 @@
 // SPDX-License-Identifier: MIT
 /*
  * dentry.c: the tree of names and its hash.  One table for all directories, keyed by parent and
- * name, doubled when it gets crowded; where that fails for lack of memory it is merely slow.
+ * name, of a size chosen at boot after the memory there is.
  */
 #include "fs/dentry.h"
 #include <string.h>
 #include "core/log.h"
 #include "lib/print.h"
 #include "mem/heap.h"
+#include "mem/page.h"
 
-enum { FIRST_BUCKETS = 256 };
+enum { FIRST_BUCKETS = 256, FRAMES_A_BUCKET = 16 };
 
 spinlock_t tree_lock;
 static struct slab dentry_slab = SLAB("dentry", struct dentry);
 static struct dentry *first_table[FIRST_BUCKETS];
 struct dentry_table dentry_table = { first_table, FIRST_BUCKETS - 1 };
-static u32 hashed;
 
-static void table_grow(void)
+void dentry_table_init(void)
 {
-	u32 old = dentry_table.mask + 1;
-	struct dentry **from = dentry_table.bucket, **to = heap_zero(2ul * old * sizeof(*to)), *d;
+	u32 buckets = FIRST_BUCKETS;
+	struct dentry **t;
 
-	if (!to)
+	while (buckets < page_total_count() / FRAMES_A_BUCKET)
+		buckets *= 2;
+	if (buckets == FIRST_BUCKETS || !(t = heap_zero(buckets * sizeof(*t))))
 		return;
-	dentry_table.bucket = to;
-	dentry_table.mask = 2 * old - 1;
-	for (u32 i = 0; i < old; i++)
-		while ((d = from[i])) {
-			struct dentry **b = dentry_bucket(d->parent, d->hash);
-
-			from[i] = d->next;
-			d->next = *b;
-			*b = d;
-		}
-	if (from != first_table)
-		heap_free(from);
+	dentry_table.bucket = t;
+	dentry_table.mask = buckets - 1;
 }
 
 static void hash_insert(struct dentry *d)
 {
-	struct dentry **b;
-
-	if (++hashed > 2 * dentry_table.mask)
-		table_grow();
-	b = dentry_bucket(d->parent, d->hash);
+	struct dentry **b = dentry_bucket(d->parent, d->hash);
 	d->next = *b;
 	*b = d;
 }
@@ -54,7 +42,6 @@ static void hash_remove(struct dentry *d)
 	for (struct dentry **b = dentry_bucket(d->parent, d->hash); *b; b = &(*b)->next)
 		if (*b == d) {
 			*b = d->next;
-			hashed--;
 			return;
 		}
 }

@@ -59,6 +59,7 @@ static inline u32 name_hash(const char *s, u32 len)
 }
 
 extern struct dentry_table { struct dentry **bucket; u32 mask; } dentry_table;
+void dentry_table_init(void);			/* before there are names */
 static inline struct dentry **dentry_bucket(const struct dentry *dir, u32 hash)
 {
 	u32 v = (hash ^ (u32)((uintptr_t)dir >> 4)) * 0x9e3779b1u;

@@ -337,7 +337,8 @@ long fifo_open(struct inode *ip, struct file *f)
 	u32 mode = f->flags & O_ACCMODE;
 
 	guard(&ip->lock);
-	if (mode == O_WRONLY && f->flags & O_NONBLOCK && !(ip->pipe && ip->pipe->readers))
+	if (mode == O_WRONLY && f->flags & O_NONBLOCK && ip->ops != &anon_pipe_ops &&
+	    !(ip->pipe && ip->pipe->readers))
 		return -ENXIO;
 	if (!ip->pipe && !(ip->pipe = pipe_new()))
 		return -ENOMEM;

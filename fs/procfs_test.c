@@ -113,8 +113,12 @@ static void links_to_files(void **state)
 	assert_int_equal(open_("/dev/fd/3", O_RDONLY, &again), 0);
 	assert_int_equal(file_get_bytes(again, buf, 9), 5);
 	file_put(again);
-	file_put(open_file);
 	file_put(w);
+	assert_int_equal(open_("/dev/fd/3", O_RDONLY, &again), 0);
+	assert_int_equal(file_open_wait(again), 0);		/* no writer is left: the end, not a wait */
+	assert_int_equal(file_get_bytes(again, buf, 9), 0);
+	file_put(again);
+	file_put(open_file);
 	assert_int_equal(open_("/dev/null", O_RDWR, &open_file), 0);
 	assert_leads("/proc/self/fd/3", WALK_FOLLOW, "/dev/null");
 	assert_walk_error("/proc/self/fd/3", WALK_FOLLOW | WALK_NO_MAGIC, -ELOOP);
