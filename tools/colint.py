@@ -194,8 +194,10 @@ def check_function(out, fn, asyncs):
 
 def collect_tables(out, tu):
     """Which functions the fields of operation tables can hold, and the budgets of tasks."""
-    fields = {}
+    fields, constants = {}, {}
     for n, _ in walk(tu):
+        if n['kind'] == 'EnumConstantDecl':
+            constants[n['id']] = next((m['value'] for m, _ in walk(n) if m.get('value')), None)
         if n['kind'] == 'RecordDecl' and n.get('completeDefinition') and n.get('name'):
             fields['struct ' + n['name']] = [k['name'] for k in kids(n) if k['kind'] == 'FieldDecl' and 'name' in k]
     for n, _ in walk(tu):
@@ -204,7 +206,8 @@ def collect_tables(out, tu):
                 if ref(strip(v)).get('kind') == 'FunctionDecl':
                     out.tables.setdefault(field, []).append(ref(strip(v))['name'])
         elif n['kind'] == 'CallExpr' and callee(n) == 'task_init' and len(kids(n)) == 6:
-            size = next((m.get('value') for m, _ in walk(kids(n)[3]) if m.get('value')), None)
+            size = next((m.get('value') or constants.get(ref(m).get('id')) for m, _ in walk(kids(n)[3])
+                         if m.get('value') or ref(m).get('id') in constants), None)
             main = ref(strip(kids(n)[4])).get('name')
             if main:
                 out.budgets[main] = int(size) if size else None
