@@ -13,6 +13,25 @@
 	.popsection
 	.endm
 
+	.macro	eight at
+	ld	t0, \at(a1)
+	ld	t1, \at+8(a1)
+	ld	t2, \at+16(a1)
+	ld	t3, \at+24(a1)
+	ld	a3, \at+32(a1)
+	ld	a4, \at+40(a1)
+	ld	a5, \at+48(a1)
+	ld	a6, \at+56(a1)
+	sd	t0, \at(a0)
+	sd	t1, \at+8(a0)
+	sd	t2, \at+16(a0)
+	sd	t3, \at+24(a0)
+	sd	a3, \at+32(a0)
+	sd	a4, \at+40(a0)
+	sd	a5, \at+48(a0)
+	sd	a6, \at+56(a0)
+	.endm
+
 	/* One direction: a0 = destination, a1 = source, a2 = bytes; result: bytes not copied. */
 	.macro	copy
 	li	t6, SUM
@@ -31,28 +50,23 @@
 	addi	a2, a2, -1
 	andi	t4, a0, 7
 	bnez	t4, 1b
-2:	li	t5, 64
+2:	li	t5, 256				/* four times eight words: 68 instructions for 256 bytes */
+	bltu	a2, t5, 30f
+3:	eight	0
+	eight	64
+	eight	128
+	eight	192
+	addi	a2, a2, -256
+	addi	a1, a1, 256
+	addi	a0, a0, 256
+	bgeu	a2, t5, 3b
+30:	li	t5, 64
 	bltu	a2, t5, 4f
-3:	ld	t0, 0(a1)
-	ld	t1, 8(a1)
-	ld	t2, 16(a1)
-	ld	t3, 24(a1)
-	ld	a3, 32(a1)
-	ld	a4, 40(a1)
-	ld	a5, 48(a1)
-	ld	a6, 56(a1)
-	sd	t0, 0(a0)
-	sd	t1, 8(a0)
-	sd	t2, 16(a0)
-	sd	t3, 24(a0)
-	sd	a3, 32(a0)
-	sd	a4, 40(a0)
-	sd	a5, 48(a0)
-	sd	a6, 56(a0)
+31:	eight	0
 	addi	a2, a2, -64
 	addi	a1, a1, 64
 	addi	a0, a0, 64
-	bgeu	a2, t5, 3b
+	bgeu	a2, t5, 31b
 4:	li	t5, 8
 	bltu	a2, t5, 5f
 41:	ld	t0, 0(a1)
