@@ -38,7 +38,7 @@ static inline pte_t entry_make(const struct area *a, paddr_t pa, bool cow)
 	if (unlikely(!(f & VM_RIGHTS)))
 		e = pte_hide(pte_make(pa, true, false, false));
 	else
-		e = pte_make(pa, f & VM_READ, (f & VM_WRITE) && !cow, f & VM_EXEC);
+		e = pte_make(pa, f & (VM_READ | VM_WRITE), (f & VM_WRITE) && !cow, f & VM_EXEC);
 	return cow ? pte_mark_cow(e) : e;
 }
 

@@ -373,6 +373,19 @@ static void long_populate(void) { beside(populate); }
 static void long_mincore(void) { beside(look_at_pages); }
 static void long_getrandom(void) { beside(ask_for_chance); }
 
+/* What may only be written may be read as well, before it is written for the first time, too. */
+static void write_only(void)
+{
+	int *p = map(2 * PAGE, PROT_WRITE);
+
+	check(call(__NR_futex, p, 0, 1, 0) == -EAGAIN);
+	check(call(__NR_futex, p + PAGE / 4, 4, 0, 0, p, 1) == -EAGAIN);
+	check(p[0] == 0 && p[PAGE / 4] == 0);
+	p[0] = 1;
+	check(p[0] == 1);
+	exit(0);
+}
+
 static volatile int alarms;
 
 static void on_alarm(int signo, siginfo_t *si, void *uc) { alarms++; }
@@ -478,7 +491,7 @@ static const struct crime crimes[] = {
 	CRIME("long-sendfile", long_sendfile),	CRIME("long-readv", long_readv),
 	CRIME("long-populate", long_populate),	CRIME("long-mincore", long_mincore),
 	CRIME("long-getrandom", long_getrandom), CRIME("alarm-storm", alarm_storm),
-	CRIME("exec-race", exec_race),
+	CRIME("exec-race", exec_race),		CRIME("write-only", write_only),
 	CRIME("sigpipe", broken_pipe),		CRIME("exit-7", exit_7),
 	CRIME("exit-255", exit_255),		CRIME("kill-all", kill_all),
 	CRIME("leave-children", leave_children),
