@@ -131,53 +131,80 @@ arch_clear_out:					/* (dst, n): bytes not cleared */
 	li	t6, SUM
 	csrs	sstatus, t6
 	li	t5, 8
-1:	andi	t4, a0, 7
-	bnez	t4, 3f
 	bltu	a1, t5, 3f
+	andi	t4, a0, 7
+	beqz	t4, 2f
+	sub	t4, t5, t4			/* to a word boundary */
+	sub	a1, a1, t4
+1:	sb	zero, 0(a0)
+	addi	a0, a0, 1
+	addi	t4, t4, -1
+	bnez	t4, 1b
+11:	bltu	a1, t5, 3f
 2:	sd	zero, 0(a0)
 	addi	a1, a1, -8
 	addi	a0, a0, 8
 	bgeu	a1, t5, 2b
-3:	beqz	a1, 4f
-31:	sb	zero, 0(a0)
+3:	beqz	a1, 5f
+4:	sb	zero, 0(a0)
 	addi	a1, a1, -1
 	addi	a0, a0, 1
-	andi	t4, a0, 7
-	beqz	t4, 5f
-	bnez	a1, 31b
-4:	csrc	sstatus, t6
+	bnez	a1, 4b
+5:	csrc	sstatus, t6
 	mv	a0, a1
 	ret
-5:	bgeu	a1, t5, 2b
-	bnez	a1, 31b
-	j	4b
-	fixup	2b, 3b, 6f
-	fixup	31b, 4b, 4b
-6:	j	4b				/* words are aligned: the fault is at the word */
+6:	add	a1, a1, t4			/* not even to the boundary */
+	j	5b
+	fixup	1b, 11b, 6b
+	fixup	2b, 3b, 5b			/* aligned words: the fault is at the word */
+	fixup	4b, 5b, 5b
 
-arch_string_in:					/* (dst, src, max, *done) */
+	/* (dst, src, max, *done).  Four bytes a turn; where one of them faults, byte by byte. */
+arch_string_in:
 	li	t6, SUM
 	csrs	sstatus, t6
 	mv	t1, a0
-	mv	t2, a2
-1:	beqz	a2, 2f
-11:	lbu	t0, 0(a1)
-12:	sb	t0, 0(t1)
-	beqz	t0, 2f
+	li	t5, 4
+	bltu	a2, t5, 2f
+1:	lbu	t0, 0(a1)
+	sb	t0, 0(t1)
+	beqz	t0, 8f
+	lbu	t0, 1(a1)
+	sb	t0, 1(t1)
+	beqz	t0, 7f
+	lbu	t0, 2(a1)
+	sb	t0, 2(t1)
+	beqz	t0, 6f
+	lbu	t0, 3(a1)
+	sb	t0, 3(t1)
+	beqz	t0, 5f
+	addi	a1, a1, 4
+	addi	t1, t1, 4
+	addi	a2, a2, -4
+	bgeu	a2, t5, 1b
+2:	beqz	a2, 8f
+3:	lbu	t0, 0(a1)
+31:	sb	t0, 0(t1)
+	beqz	t0, 8f
 	addi	t1, t1, 1
 	addi	a1, a1, 1
 	addi	a2, a2, -1
-	bnez	a2, 11b
-2:	csrc	sstatus, t6
+	bnez	a2, 3b
+	j	8f
+5:	addi	t1, t1, 1
+6:	addi	t1, t1, 1
+7:	addi	t1, t1, 1
+8:	csrc	sstatus, t6
 	sub	a0, t1, a0
 	sd	a0, 0(a3)
 	ret
-3:	csrc	sstatus, t6
+9:	csrc	sstatus, t6
 	sub	a0, t1, a0
 	sd	a0, 0(a3)
 	li	a0, -14
 	ret
-	fixup	11b, 12b, 3b
+	fixup	1b, 2b, 2b
+	fixup	3b, 31b, 9b
 
 arch_load32:					/* (u32 *out, src) */
 	li	t6, SUM
