@@ -9,10 +9,12 @@
 #include "core/time.h"
 #include "dev/driver.h"
 #include "fs/files.h"
+#include "fs/procfs.h"
 #include "kernel/boot.h"
 #include "mem/heap.h"
 #include "mem/page.h"
 #include "mem/vm.h"
+#include "sys/table.h"
 
 /* --- board ------------------------------------------------------------------------------------------ */
 
@@ -153,6 +155,7 @@ void boot_files(void)
 {
 	if (fs_init())
 		panic("out of memory while making the root file system");
+	procfs_add("version", version_text);
 	if (board.initrd_end <= board.initrd_start)
 		return;
 	if (fs_unpack_initrd(board.initrd_start, board.initrd_end - board.initrd_start))

@@ -10,6 +10,7 @@
 #include <linux/utsname.h>
 #include "core/time.h"
 #include "lib/print.h"
+#include "lib/text.h"
 #include "lib/timespec.h"
 #include "mem/user.h"
 #include "proc/job.h"
@@ -228,6 +229,15 @@ static async long sys_setgroups(struct co *co, const u64 *a)
 
 extern const char build_id[];
 
+#define RELEASE "6.12.0-weir"			/* the Linux whose calls we have */
+
+/* /proc/version */
+long version_text(struct text *t)
+{
+	text_add(t, "Linux version " RELEASE " (weir) #1 Weir %s\n", build_id);
+	return 0;
+}
+
 static async long sys_uname(struct co *co, const u64 *a)
 {
 	struct job *j = process_current()->job;
@@ -236,7 +246,7 @@ static async long sys_uname(struct co *co, const u64 *a)
 	memset(&u, 0, sizeof(u));
 	snprint(u.sysname, sizeof(u.sysname), "Linux");
 	snprint(u.nodename, sizeof(u.nodename), "%s", j->nodename);
-	snprint(u.release, sizeof(u.release), "6.12.0-weir");
+	snprint(u.release, sizeof(u.release), RELEASE);
 	snprint(u.version, sizeof(u.version), "#1 Weir %s", build_id);
 	snprint(u.machine, sizeof(u.machine), "%s", MACHINE_NAME);
 	snprint(u.domainname, sizeof(u.domainname), "%s", j->domainname);

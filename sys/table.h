@@ -34,5 +34,8 @@ enum {
 extern const struct syscall *syscall_table[SYSCALLS];	/* NULL: ENOSYS */
 void syscall_init(void);			/* fill it from the lists; a slot taken twice panics */
 
+struct text;
+long version_text(struct text *t);	/* /proc/version (sys/ident.c) */
+
 /* Run the call of the current thread (first time or again): its result or PENDING. */
 async long syscall_dispatch(struct co *co);
