@@ -41,7 +41,7 @@ struct cpu {
 	_Atomic u64		quiet;		/* RCU: epoch last seen between two polls */
 	void			*mmu;		/* address space loaded, struct vm *; owned by mem/ */
 	struct {
-		u64	polls, wakes, idles, irqs, steals;
+		u64	polls, wakes, idles, irqs, steals, idle_ns;
 	} count;
 	struct ring		rq;
 #ifdef CHECKED

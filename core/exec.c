@@ -311,7 +311,10 @@ static inline void account(struct cpu *c, struct task *t)
 /* The time since the last poll is nobody's. */
 static void skip_time(struct cpu *c)
 {
-	c->now = clock_now();
+	u64 now = clock_now();
+
+	c->count.idle_ns += now - c->now;
+	c->now = now;
 	c->instret = arch_instret();
 }
 

@@ -28,7 +28,17 @@ struct procfs_link {
 	long		(*target)(s32 pid, struct dentry **out);
 };
 
+/* All processes together. */
+struct procfs_totals {
+	u64	user_ns;		/* time programs ran */
+	u64	created;		/* processes and threads, ever */
+	u32	threads, running;	/* now */
+	s32	last_pid;
+	u64	load[3];		/* averages over 1, 5, 15 minutes, in 1/2048 */
+};
+
 struct procfs_processes {
+	void	(*totals)(struct procfs_totals *sum);
 	const struct procfs_file *files;	/* up to a NULL name */
 	const struct procfs_link *links;	/* up to a NULL name */
 	s32	(*next)(s32 after);		/* smallest living pid above @after, 0: none */

@@ -660,6 +660,7 @@ void batch_start(void)
 	futex_init();
 	job_init();
 	procinfo_init();
+	load_init();
 	mutex_init(&batch.input);
 	batch.text = fs_take_file("/.weir/jobs", &batch.size);
 	if (!batch.text) {

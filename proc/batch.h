@@ -35,3 +35,4 @@ void report_leaks(struct slot *s, const struct usage *now, bool exact);
 bool outcome_expected(const struct slot *s);
 void job_init(void);
 void procinfo_init(void);
+void load_init(void);			/* the daemon of load averages */

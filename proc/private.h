@@ -12,6 +12,13 @@ void process_unpublish(struct process *p);	/* a zombie nobody will wait for any 
 void thread_free(struct thread *t);
 void process_discard(struct process *p);	/* never published */
 
+/* Processes that are gone, and numbers given out; proc_lock held. */
+struct procfs_totals;
+void process_history(struct procfs_totals *sum);
+
+/* load.c */
+void load_totals(struct procfs_totals *sum);
+
 /* exit.c */
 async long thread_leave(struct co *co, struct thread *t);	/* gives up everything but itself */
 void thread_gone(struct task *task);		/* task exit: accounts, becomes a zombie, is freed */

@@ -14,7 +14,7 @@
 #include "lib/text.h"
 #include "mem/user.h"
 #include "proc/batch.h"
-#include "proc/process.h"
+#include "proc/private.h"
 
 enum { TICK_NS = NSEC_PER_SEC / 100 };
 
@@ -443,7 +443,7 @@ static const struct procfs_link process_links[] = {
 static const struct procfs_processes callbacks = {
 	.files = process_files, .links = process_links, .next = next_process, .owner = owner,
 	.self = self, .thread_self = thread_self, .next_thread = next_thread, .next_fd = next_fd,
-	.fd = get_fd,
+	.fd = get_fd, .totals = load_totals,
 };
 
 void procinfo_init(void)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "core/log.h"
 #include "core/time.h"
+#include "fs/procfs.h"
 #include "mem/heap.h"
 #include "proc/job.h"
 #include "proc/private.h"
@@ -18,6 +19,7 @@ static LIST_HEAD(, thread) threads[HASH];
 static s32 last_pid;
 static bool wrapped;				/* numbers may be in use */
 static u32 process_total;
+static u64 created, gone_user_ns;		/* processes and threads ever; time of those gone */
 
 static struct slab process_slab = SLAB("process", struct process);
 static struct slab thread_slab = {
@@ -102,6 +104,13 @@ void process_each(void (*fn)(struct process *p, void *arg), void *arg)
 		}
 }
 
+void process_history(struct procfs_totals *sum)
+{
+	sum->user_ns = gone_user_ns;
+	sum->created = created;
+	sum->last_pid = last_pid;
+}
+
 u32 process_count(void) { return process_total; }
 
 /* --- processes ------------------------------------------------------------------------------------------- */
@@ -173,6 +182,7 @@ void process_publish(struct process *p)
 void process_unpublish(struct process *p)
 {
 	p->state = PROC_DEAD;
+	gone_user_ns += p->user_ns;
 	LIST_REMOVE(p, hash);
 	if (p->parent)
 		LIST_REMOVE(p, sibling);
@@ -211,6 +221,7 @@ void thread_publish(struct thread *t)
 	LIST_INSERT_HEAD(&threads[t->tid % HASH], t, hash);
 	p->thread_count++;
 	p->thread_live++;
+	created++;
 	atomic_fetch_add(&p->job->started, 1);
 }
 

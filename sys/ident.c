@@ -13,7 +13,9 @@
 #include "lib/text.h"
 #include "lib/timespec.h"
 #include "mem/user.h"
+#include "fs/procfs.h"
 #include "proc/job.h"
+#include "proc/private.h"
 #include "proc/process.h"
 #include "sys/table.h"
 
@@ -281,6 +283,7 @@ static async long sys_setdomainname(struct co *co, const u64 *a)
 
 static async long sys_sysinfo(struct co *co, const u64 *a)
 {
+	struct procfs_totals sum = { 0 };
 	struct sysinfo s;
 
 	memset(&s, 0, sizeof(s));
@@ -288,6 +291,9 @@ static async long sys_sysinfo(struct co *co, const u64 *a)
 	s.totalram = page_total_count() << PAGE_SHIFT;
 	s.freeram = page_free_count() << PAGE_SHIFT;
 	s.sharedram = fs_memory_pages() << PAGE_SHIFT;
+	load_totals(&sum);
+	for (u32 i = 0; i < 3; i++)
+		s.loads[i] = sum.load[i] << (SI_LOAD_SHIFT - 11);
 	s.procs = min(process_count(), 0xffffu);
 	s.mem_unit = 1;
 	return user_put(a[0], s);

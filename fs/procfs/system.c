@@ -23,17 +23,41 @@ static long meminfo(struct text *t)
 	return 0;
 }
 
+static u64 idle_ns(void)
+{
+	u64 sum = 0;
+
+	for (u32 i = 0; i < cpu_count; i++)
+		sum += cpus[i].count.idle_ns;
+	return sum;
+}
+
+enum { CS = NSEC_PER_SEC / 100 };		/* a hundredth of a second, the unit of /proc */
+
 static long uptime(struct text *t)
 {
-	u64 cs = clock_now() / (NSEC_PER_SEC / 100);
+	u64 up = clock_now() / CS, idle = idle_ns() / CS;
 
-	text_add(t, "%lu.%02lu %lu.%02lu\n", cs / 100, cs % 100, 0ul, 0ul);
+	text_add(t, "%lu.%02lu %lu.%02lu\n", up / 100, up % 100, idle / 100, idle % 100);
 	return 0;
+}
+
+static struct procfs_totals totals(void)
+{
+	struct procfs_totals sum = { 0 };
+
+	if (processes)
+		processes->totals(&sum);
+	return sum;
 }
 
 static long loadavg(struct text *t)
 {
-	text_add(t, "0.00 0.00 0.00 1/1 %d\n", processes ? processes->self() : 0);
+	struct procfs_totals sum = totals();
+
+	for (u32 i = 0; i < 3; i++)
+		text_add(t, "%lu.%02lu ", sum.load[i] >> 11, (sum.load[i] & 2047) * 100 >> 11);
+	text_add(t, "%u/%u %d\n", sum.running, sum.threads, sum.last_pid);
 	return 0;
 }
 
@@ -44,20 +68,32 @@ static long cpuinfo(struct text *t)
 	return 0;
 }
 
+/* Time that is neither a program's nor idle is the kernel's.  One line for all harts and, as programs
+ * wander, the average for each. */
+static void cpu_times(struct text *t, const struct procfs_totals *sum)
+{
+	u64 all = clock_now() * cpu_count, idle = min(idle_ns(), all);
+	u64 user = min(sum->user_ns, all - idle), n = (u64)cpu_count * CS;
+
+	text_add(t, "cpu  %lu 0 %lu %lu 0 0 0 0 0 0\n", user / CS, (all - idle - user) / CS, idle / CS);
+	for (u32 i = 0; i < cpu_count; i++)
+		text_add(t, "cpu%u %lu 0 %lu %lu 0 0 0 0 0 0\n", i, user / n, (all - idle - user) / n,
+			 idle / n);
+}
+
 static long stat(struct text *t)
 {
-	u64 ticks = clock_now() / (NSEC_PER_SEC / 100), irqs = 0, switches = 0;
+	struct procfs_totals sum = totals();
+	u64 irqs = 0, switches = 0;
 
 	for (u32 i = 0; i < cpu_count; i++) {
 		irqs += cpus[i].count.irqs;
 		switches += cpus[i].count.polls;
 	}
-	text_add(t, "cpu  0 0 0 %lu 0 0 0 0 0 0\n", ticks * cpu_count);
-	for (u32 i = 0; i < cpu_count; i++)
-		text_add(t, "cpu%u 0 0 0 %lu 0 0 0 0 0 0\n", i, ticks);
+	cpu_times(t, &sum);
 	text_add(t, "intr %lu\nctxt %lu\nbtime %lu\n", irqs, switches,
 		 (clock_real() - clock_now()) / NSEC_PER_SEC);
-	text_add(t, "processes 0\nprocs_running 1\nprocs_blocked 0\n");
+	text_add(t, "processes %lu\nprocs_running %u\nprocs_blocked 0\n", sum.created, sum.running);
 	return 0;
 }
 
