@@ -44,6 +44,7 @@ void syscall_init(void)
 /* Linux's names of calls that have no row here, for messages. */
 static const char *const absent[SYSCALLS] = {
 #include "syscall_names.h"
+	MACHINE_CALL_NAMES
 };
 
 const char *syscall_name(u32 number)

@@ -14,6 +14,9 @@
 #include "lib/base.h"
 
 #define MACHINE_NAME	"riscv64"
+/* System calls of this machine that the headers are too old for. */
+#define MACHINE_CALL_NAMES	[258] = "riscv_hwprobe", [259] = "riscv_flush_icache",
+
 #define PHYSMAP		0xffffffc000000000ul
 #define PHYSMAP_SIZE	(128ul << 30)
 #define KSTACKS		0xfffffff000000000ul
