@@ -165,6 +165,7 @@ static long uncover(struct dentry *root, bool lazy, struct dentry **at)
 		if (d->cover)
 			return -EBUSY;		/* mounts inside: not even lazily */
 	*at = root->covers;
+	root->flags |= D_GONE;			/* nothing new, for those who are still in it */
 	(*at)->cover = NULL;
 	root->covers = NULL;
 	TAILQ_REMOVE(&mounts, root->inode->fs, link);

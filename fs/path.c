@@ -98,7 +98,7 @@ static long splice(struct walk *w, char *page, u32 len)
 	size_t rest = strlen(w->rest);
 	char *at = page + PATH_MAX_LEN - 1 - rest;
 
-	if (len + 1 + rest >= PATH_MAX_LEN)
+	if (len + !!rest + rest >= PATH_MAX_LEN)
 		return -ENAMETOOLONG;
 	memmove(at, w->rest, rest + 1);
 	if (rest)

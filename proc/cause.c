@@ -45,7 +45,7 @@ static const char *segv_cause(struct thread *t, const struct siginfo_k *info)
 static const char *bus_cause(struct thread *t, const struct siginfo_k *info)
 {
 	if (info->code == BUS_ADRALN)
-		return by_access(t, "misaligned load", "misaligned store", "misaligned jump");
+		return "misaligned access";	/* machines call atomics loads */
 	if (info->code == BUS_ADRERR)
 		return "access behind the end of a mapped file";
 	return "access to an address where nothing answers";

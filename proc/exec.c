@@ -569,6 +569,7 @@ async long exec_program(struct co *co, struct exec_args *a)
 	if (file_path(f->l->file, f->l->exe, sizeof(f->l->exe)) < 0)
 		f->l->exe[0] = 0;
 	await(r = futex_thread_exit(t));
+	thread_take_pid(t);
 	swap_space(t, f->l);
 	take_identity(t, f->l);
 	await(r = clear_tails(&f->l->plan, f->l->base));

@@ -10,6 +10,7 @@ void thread_publish(struct thread *t);		/* into table and process; proc_lock hel
 void thread_unpublish(struct thread *t);
 void process_unpublish(struct process *p);	/* a zombie nobody will wait for any more */
 void thread_free(struct thread *t);
+void thread_take_pid(struct thread *t);
 void process_discard(struct process *p);	/* never published */
 
 /* Processes that are gone, and numbers given out; proc_lock held. */

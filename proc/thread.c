@@ -233,6 +233,18 @@ void thread_unpublish(struct thread *t)
 	t->proc->thread_count--;
 }
 
+/* Who execs is the process's only thread and gets its number. */
+void thread_take_pid(struct thread *t)
+{
+	if (t->tid == t->proc->pid)
+		return;
+	guard(&proc_lock);
+	guard(&t->proc->lock);
+	LIST_REMOVE(t, hash);
+	t->tid = t->proc->pid;
+	LIST_INSERT_HEAD(&threads[t->tid % HASH], t, hash);
+}
+
 void thread_free(struct thread *t)
 {
 	process_put(t->proc);
@@ -241,31 +253,44 @@ void thread_free(struct thread *t)
 
 /* --- the first of a job ----------------------------------------------------------------------------------- */
 
+static long spawn_failed(struct process *p, struct thread *t, struct exec_args *a, struct files *files,
+			 struct fs_context *fs)
+{
+	if (t)
+		thread_free(t);
+	if (p)
+		process_discard(p);
+	exec_args_free(a);
+	files_put(files);
+	fs_context_put(fs);
+	return -ENOMEM;
+}
+
 async long process_spawn(struct job *job, struct exec_args *a, struct files *files,
 			 struct fs_context *fs)
 {
 	struct process *p = process_create(job);
 	struct thread *t = NULL;
+	s32 id;
 
 	if (p && (p->sighand = sighand_create()))
 		t = thread_create(p, files, fs);
-	if (!t) {
-		if (p)
-			process_discard(p);
-		exec_args_free(a);
-		files_put(files);
-		fs_context_put(fs);
-		return -ENOMEM;
-	}
+	if (!t)
+		return spawn_failed(p, NULL, a, files, fs);
 	t->start = a;
 	ctx_init(&t->ctx, 0, 0);
-	job->main = process_get(p);
 	{
 		guard(&proc_lock);
-		t->tid = p->pid = p->pgid = p->sid = job->main_pid = pid_new();
-		process_publish(p);
-		thread_publish(t);
+		id = pid_new();
+		if (id > 0) {
+			t->tid = p->pid = p->pgid = p->sid = job->main_pid = id;
+			process_publish(p);
+			thread_publish(t);
+		}
 	}
+	if (id < 0)
+		return spawn_failed(p, t, a, files, fs);
+	job->main = process_get(p);
 	task_wake(&t->task);
 	return 0;
 }

@@ -288,7 +288,7 @@ static async long sys_wait4(struct co *co, const u64 *a)
 	s32 pid = a[0];
 	struct wait_for w = {
 		.type = pid == -1 ? P_ALL : pid > 0 ? P_PID : P_PGID,
-		.id = pid > 0 ? pid : pid ? -pid : process_current()->pgid,
+		.id = pid > 0 ? pid : pid ? (s32)-(u32)pid : process_current()->pgid,
 		.options = (u32)a[2] | WEXITED,
 	};
 	struct wait_result got;
@@ -508,16 +508,12 @@ static async long sys_prctl(struct co *co, const u64 *a)
 {
 	struct process *p = process_current();
 	char name[TASK_COMM_LEN] = "";
-	size_t done;
 	long r;
 
 	switch (a[0]) {
 	case PR_SET_NAME:
-		r = user_range_ok(a[1], sizeof(name) - 1) ? user_commit(a[1], 1, ACCESS_READ) : -EFAULT;
-		if (r)
-			return r;
-		r = arch_string_in(name, a[1], sizeof(name) - 1, &done);
-		if (r < 0)
+		r = user_string(name, a[1], sizeof(name) - 1);
+		if (r < 0 && r != -ENAMETOOLONG)
 			return r;
 		memcpy(p->comm, name, sizeof(name));
 		return 0;

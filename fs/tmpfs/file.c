@@ -234,6 +234,14 @@ static void punch(struct inode *ip, u64 from, u64 to)
 	pageset_remove(&ip->pages, first >> PAGE_SHIFT, last >> PAGE_SHIFT);
 }
 
+/* Pages come when they are written; what could never be there is refused at once. */
+static bool hopeless(struct inode *ip, u64 len)
+{
+	u64 limit = ip->fs->page_limit ? ip->fs->page_limit : page_total_count();
+
+	return pages_of(len) > limit;
+}
+
 long tmpfs_allocate(struct inode *ip, u32 mode, u64 offset, u64 len)
 {
 	bool keep = mode & FALLOC_FL_KEEP_SIZE;
@@ -246,6 +254,8 @@ long tmpfs_allocate(struct inode *ip, u32 mode, u64 offset, u64 len)
 		return -EOPNOTSUPP;
 	if (mode & FALLOC_FL_PUNCH_HOLE && !keep)
 		return -EOPNOTSUPP;
+	if (!(mode & FALLOC_FL_PUNCH_HOLE) && hopeless(ip, len))
+		return -ENOSPC;
 	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
 		punch(ip, offset, min(offset + len, align_up(ip->size, PAGE_SIZE)));
 	if (!keep)

@@ -411,6 +411,56 @@ static void exec_thread(void *arg)
 	execve("/bin/crime", argv, environ);
 }
 
+/* Not the first thread of its process: it gets that one's number. */
+static void exec_second(void *arg)
+{
+	char *argv[] = { "crime", "one-number", NULL };
+
+	execve("/bin/crime", argv, environ);
+}
+
+static void exec_from_thread(void)
+{
+	static volatile int tid;
+
+	thread_start(exec_second, 0, &tid);
+	sleep_forever();
+}
+
+static void one_number(void) { exit(call(__NR_gettid) == getpid() ? 0 : 1); }
+
+/* A name that ends on a page nobody has touched; a process number without a positive one. */
+static void odd_arguments(void)
+{
+	char name[16], *p = map(2 * PAGE, PROT_READ | PROT_WRITE);
+	int fd = open("/tmp/odd", O_CREAT | O_RDWR | O_TRUNC, 0600);
+
+	memcpy(p + PAGE - 3, "abcdef", 6);
+	check(write(fd, p, 2 * PAGE) == 2 * PAGE);
+	p = (char *)call(__NR_mmap, 0, 2 * PAGE, PROT_READ, MAP_PRIVATE, fd, 0);
+	check(call(__NR_prctl, 15, p + PAGE - 3) == 0 && call(__NR_prctl, 16, name) == 0);
+	check(!strcmp(name, "abcdef"));
+	check(call(__NR_wait4, 1 << 31, 0, 0, 0) == -ESRCH);
+	check(read(open("/dev/null", O_RDONLY, 0), (void *)-1, 1) == -EFAULT);
+	check(call(__NR_fallocate, fd, 0, 0, 1l << 40) == -ENOSPC);
+	unlink("/tmp/odd");
+	exit(0);
+}
+
+/* Nothing can be made where the file system is gone. */
+static void lazy_unmount(void)
+{
+	call(__NR_mkdirat, AT_FDCWD, "/tmp/lazy", 0777);
+	check(call(__NR_mount, "x", "/tmp/lazy", "tmpfs", 0, 0) == 0);
+	check(call(__NR_chdir, "/tmp/lazy") == 0);
+	check(call(__NR_umount2, "/tmp/lazy", 2) == 0);
+	check(call(__NR_mkdirat, AT_FDCWD, "x", 0777) == -ENOENT);
+	check(open("x", O_CREAT | O_RDWR, 0600) == -ENOENT);
+	check(call(__NR_mount, "x", ".", "tmpfs", 0, 0) == -ENOENT);
+	call(__NR_unlinkat, AT_FDCWD, "/tmp/lazy", AT_REMOVEDIR);
+	exit(0);
+}
+
 static void exec_race(void)
 {
 	static volatile int tids[8];
@@ -492,6 +542,8 @@ static const struct crime crimes[] = {
 	CRIME("long-populate", long_populate),	CRIME("long-mincore", long_mincore),
 	CRIME("long-getrandom", long_getrandom), CRIME("alarm-storm", alarm_storm),
 	CRIME("exec-race", exec_race),		CRIME("write-only", write_only),
+	CRIME("exec-from-thread", exec_from_thread), CRIME("one-number", one_number),
+	CRIME("odd-arguments", odd_arguments),	CRIME("lazy-unmount", lazy_unmount),
 	CRIME("sigpipe", broken_pipe),		CRIME("exit-7", exit_7),
 	CRIME("exit-255", exit_255),		CRIME("kill-all", kill_all),
 	CRIME("leave-children", leave_children),
