@@ -153,7 +153,7 @@ run: all
 	./weir batch --kernel $(WEIR_ELF) --root $(BUILD)/demo-root demo/demo.jobs
 
 gdb: all
-	$Q tools/gdb $(WEIR_ELF) $(RUN)
+	$Q tools/gdb $(WEIR_ELF) $(BUILD)/demo-root $(RUN)
 
 clean:
 	rm -rf $(BUILD) weir

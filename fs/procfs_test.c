@@ -47,8 +47,16 @@ static s32 self(void) { return 42; }
 static s32 next_thread(s32 pid, s32 after) { return after < pid ? pid : 0; }
 static s64 next_fd(s32 pid, s64 after) { return after < 3 ? 3 : -1; }
 static struct file *get_fd(s32 pid, u32 fd) { return fd == 3 && open_file ? file_get(open_file) : NULL; }
+static void totals(struct procfs_totals *sum)
+{
+	*sum = (struct procfs_totals){
+		.user_ns = 0, .created = 9, .threads = 5, .running = 2, .last_pid = 42,
+		.load = { 2048, 3072, 512 },
+	};
+}
+
 static const struct procfs_processes fake = {
-	files, links, next, owner, self, self, next_thread, next_fd, get_fd,
+	totals, files, links, next, owner, self, self, next_thread, next_fd, get_fd,
 };
 
 static void content(void **state)
@@ -59,6 +67,8 @@ static void content(void **state)
 
 	procfs_register(&fake);
 	assert_non_null(strstr(read_file("/proc/meminfo"), "MemTotal:"));
+	assert_string_equal(read_file("/proc/loadavg"), "1.00 1.50 0.25 2/5 42\n");
+	assert_non_null(strstr(read_file("/proc/stat"), "processes 9\nprocs_running 2\n"));
 	assert_non_null(strstr(read_file("/proc/mounts"), "proc /proc proc rw"));
 	assert_string_equal(read_file("/proc/42/name"), "process 42\n");
 	assert_string_equal(read_file("/proc/self/name"), "process 42\n");
