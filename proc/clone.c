@@ -71,7 +71,7 @@ static struct process *clone_process(struct thread *t, const struct clone_reques
 	if (!p)
 		return NULL;
 	clone_identity(p, from);
-	p->exit_signal = q->exit_signal;
+	p->exit_signal = q->flags & CLONE_PARENT ? from->exit_signal : q->exit_signal;
 	p->sighand = clone_sighand(from, q->flags);
 	p->vm = q->flags & CLONE_VM ? vm_get(from->vm) : vm_fork(from->vm);
 	if (p->sighand && p->vm)

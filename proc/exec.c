@@ -570,6 +570,7 @@ async long exec_program(struct co *co, struct exec_args *a)
 		f->l->exe[0] = 0;
 	await(r = futex_thread_exit(t));
 	thread_take_pid(t);
+	t->proc->exit_signal = SIGCHLD;
 	swap_space(t, f->l);
 	take_identity(t, f->l);
 	await(r = clear_tails(&f->l->plan, f->l->base));

@@ -447,6 +447,20 @@ static void odd_arguments(void)
 	exit(0);
 }
 
+/* A grandchild becomes a child: it cannot choose the signal that tells of its end. */
+static void sibling_signal(void)
+{
+	long pid = fork();
+
+	if (!pid) {
+		call(__NR_clone, 0x8000 | 34, 0, 0, 0, 0);	/* CLONE_PARENT */
+		exit(0);
+	}
+	for (int i = 0; i < 2; i++)
+		check(call(__NR_wait4, -1, 0, __WALL, 0) > 0);
+	exit(0);
+}
+
 /* Nothing can be made where the file system is gone. */
 static void lazy_unmount(void)
 {
@@ -544,6 +558,7 @@ static const struct crime crimes[] = {
 	CRIME("exec-race", exec_race),		CRIME("write-only", write_only),
 	CRIME("exec-from-thread", exec_from_thread), CRIME("one-number", one_number),
 	CRIME("odd-arguments", odd_arguments),	CRIME("lazy-unmount", lazy_unmount),
+	CRIME("sibling-signal", sibling_signal),
 	CRIME("sigpipe", broken_pipe),		CRIME("exit-7", exit_7),
 	CRIME("exit-255", exit_255),		CRIME("kill-all", kill_all),
 	CRIME("leave-children", leave_children),
