@@ -77,11 +77,23 @@ void job_note(struct job *j, u32 call, s32 error, const char *path, const char *
 
 /* --- the terminal of a job --------------------------------------------------------------------- */
 
+struct tty_signal { struct tty *tty; s32 pgrp; struct siginfo_k info; };
+
+static void tty_signal_one(struct process *p, void *arg)
+{
+	struct tty_signal *s = arg;
+
+	if (p->pgid == s->pgrp && p->job->tty == s->tty)
+		signal_send_process(p, &s->info);
+}
+
+/* The group is what a program said: processes of other jobs are none of its business. */
 static void signal_from_tty(struct tty *t, s32 pgrp, s32 signo)
 {
-	struct siginfo_k info = { .signo = signo, .code = SI_KERNEL };
+	struct tty_signal s = { t, pgrp, { .signo = signo, .code = SI_KERNEL } };
+	guard(&proc_lock);
 
-	signal_send_group(pgrp, &info);
+	process_each(tty_signal_one, &s);
 }
 
 static bool in_program(void) { return task_current() && task_current()->main == thread_run; }
