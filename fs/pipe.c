@@ -218,36 +218,47 @@ static long pipe_try_read(struct file *f, uaddr_t to, u64 n)
 	return n;
 }
 
-static inline u32 pipe_events(const struct pipe *p, const struct file *f)
+static inline u32 reader_events(const struct pipe *p, const struct file *f)
 {
-	u32 mode = f->flags & O_ACCMODE, events = 0;
+	u32 events = 0;
 
-	if (mode != O_WRONLY) {
-		if (p->in != p->out)
-			events |= POLLIN | POLLRDNORM;
-		if (!p->writers && p->writer_opens != (u32)f->pos)
-			events |= POLLHUP;
-	}
-	if (mode != O_RDONLY) {
-		if (pipe_room(p) >= PIPE_ATOMIC)
-			events |= POLLOUT | POLLWRNORM;
-		if (!p->readers)
-			events |= POLLERR;
-	}
+	if (likely(p->in == p->out && p->writers))
+		return 0;
+	if (p->in != p->out)
+		events |= POLLIN | POLLRDNORM;
+	if (!p->writers && p->writer_opens != (u32)f->pos)
+		events |= POLLHUP;
 	return events;
 }
 
+static inline u32 writer_events(const struct pipe *p)
+{
+	u32 room = pipe_room(p) >= PIPE_ATOMIC ? POLLOUT | POLLWRNORM : 0;
+
+	return p->readers ? room : room | POLLERR;
+}
+
+static __attribute__((noinline)) u32 pipe_enlist(struct pipe *p, u32 mode, struct file *f, struct poller *pl)
+{
+	guard(&p->lock);
+	if (mode != O_WRONLY)
+		poll_add(pl, &p->rq);
+	if (mode != O_RDONLY)
+		poll_add(pl, &p->wq);
+	return (mode != O_WRONLY ? reader_events(p, f) : 0) | (mode != O_RDONLY ? writer_events(p) : 0);
+}
+
+/* A look without consequences needs no lock. */
 static u32 pipe_poll(struct file *f, struct poller *pl)
 {
 	struct pipe *p = f->data;
-	if (!pl)
-		return pipe_events(p, f);	/* a look without consequences needs no lock */
-	guard(&p->lock);
-	if ((f->flags & O_ACCMODE) != O_WRONLY)
-		poll_add(pl, &p->rq);
-	if ((f->flags & O_ACCMODE) != O_RDONLY)
-		poll_add(pl, &p->wq);
-	return pipe_events(p, f);
+	u32 mode = f->flags & O_ACCMODE;
+
+	if (unlikely(pl))
+		return pipe_enlist(p, mode, f, pl);
+	if (likely(mode == O_RDONLY))
+		return reader_events(p, f);
+	return writer_events(p) | (mode == O_RDWR ? reader_events(p, f) : 0);
 }
 
 static async long pipe_ioctl(struct co *co, struct file *f, u32 request, u64 arg)

@@ -40,35 +40,43 @@ static inline u32 ready_events(struct file *f, struct poller *p)
 	return f->ops->poll ? f->ops->poll(f, p) : POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 }
 
-/* Nobody else can close a file of a table of our own while we look. */
-static inline bool look(struct files *t, struct pollfd *fd)
+/* A descriptor that is not open, or of a table others could change meanwhile. */
+static __attribute__((noinline)) u32 look_slow(struct files *t, struct pollfd *fd)
 {
 	struct file *f;
-	u32 events = 0;
+	u32 events = POLLNVAL;
 
-	if (unlikely(fd->fd < 0)) {
-		fd->revents = 0;
-		return false;
-	}
-	if (likely((f = fd_borrow(t, fd->fd)) && !(f->flags & O_PATH))) {
-		events = ready_events(f, NULL);
-	} else if ((f = fd_get(t, fd->fd))) {
-		events = f->flags & O_PATH ? POLLNVAL : ready_events(f, NULL);
+	fd->revents = 0;
+	if (fd->fd < 0)
+		return 0;
+	if ((f = fd_get(t, fd->fd))) {
+		if (!(f->flags & O_PATH))
+			events = ready_events(f, NULL);
 		file_put(f);
-	} else {
-		events = POLLNVAL;
 	}
 	fd->revents = events & (fd->events | ALWAYS);
-	return fd->revents;
+	return fd->revents != 0;
 }
 
+/* Nobody else can close a file of a table of our own while we look.  O_PATH files have no poll(). */
 static u32 scan(struct polling *s)
 {
 	struct files *t = thread_current()->files;
-	u32 ready = 0;
+	const u64 own = files_alone(t) ? t->size : 0;
+	const uintptr_t *slot = t->slot;
+	u64 ready = 0, events;
+	struct file *f;
 
-	for (struct pollfd *fd = s->fds, *end = fd + s->n; fd < end; fd++)
-		ready += look(t, fd);
+	for (struct pollfd *fd = s->fds, *end = fd + s->n; fd < end; fd++) {
+		if (unlikely((u32)fd->fd >= own || !(f = slot_file(slot[(u32)fd->fd])) || !f->ops->poll)) {
+			ready += look_slow(t, fd);
+			continue;
+		}
+		events = f->ops->poll(f, NULL) & ((u64)(u16)fd->events | ALWAYS);
+		fd->revents = events;
+		if (unlikely(events))
+			ready++;
+	}
 	return ready;
 }
 
@@ -105,14 +113,32 @@ static u64 look_again(const struct polling *s)
 	return s->deadline ? min(s->deadline, soon) : soon;
 }
 
+/* Who finds something ready at once needs no waiters. */
+static long waiters_room(struct polling *s)
+{
+	char *mem;
+
+	if (s->waiters)
+		return 0;
+	if (!(mem = heap_alloc(s->n * (sizeof(struct waiter) + sizeof(void *)))))
+		return -ENOMEM;
+	s->waiters = (void *)mem;
+	s->held = (void *)(mem + s->n * sizeof(struct waiter));
+	poller_init(&s->p, s->waiters, s->n);
+	return 0;
+}
+
 /* How many are ready; 0 when the time is over.  Starts over. */
 static async long poll_wait(struct polling *s)
 {
 	long r;
 
-	delist(s);
+	if (unlikely(s->holding))
+		delist(s);
 	r = scan(s);
 	if (r || s->now)
+		return r;
+	if ((r = waiters_room(s)))
 		return r;
 	r = enlist(s);
 	if (!r)
@@ -124,25 +150,27 @@ static async long poll_wait(struct polling *s)
 
 static long polling_init(struct polling *s, u32 n)
 {
-	char *mem;
-
-	*s = (struct polling){ .n = n, .fds = s->few.fds, .waiters = s->few.waiters, .held = s->few.held };
-	if (n > FEW) {
-		mem = heap_alloc(n * (sizeof(struct pollfd) + sizeof(struct waiter) + sizeof(void *)));
-		if (!mem)
-			return -ENOMEM;
-		s->waiters = (void *)mem;
-		s->held = (void *)(mem + n * sizeof(struct waiter));
-		s->fds = (void *)(mem + n * (sizeof(struct waiter) + sizeof(void *)));
-	}
+	s->n = n;
+	s->holding = 0;
+	s->deadline = 0;
+	s->now = false;
+	s->fds = s->few.fds;
+	s->waiters = s->few.waiters;
+	s->held = s->few.held;
 	poller_init(&s->p, s->waiters, n);
-	return 0;
+	if (n <= FEW)
+		return 0;
+	s->waiters = NULL;
+	s->fds = heap_alloc(n * sizeof(struct pollfd));
+	return s->fds ? 0 : -ENOMEM;
 }
 
 static void polling_free(struct polling *s)
 {
-	if (s->waiters != s->few.waiters)
-		heap_free(s->waiters);
+	if (s->fds == s->few.fds)
+		return;
+	heap_free(s->fds);
+	heap_free(s->waiters);
 }
 
 /* --- time and signals -------------------------------------------------------------------------------- */
@@ -158,18 +186,22 @@ static async long set_deadline(struct polling *s, uaddr_t at)
 	if ((r = user_get(ts, at)) || (r = timespec_ns(&ts, &ns)))
 		return r;
 	s->now = !ns;
-	s->deadline = ns == UINT64_MAX ? 0 : time_add(clock_now(), ns);
+	if (ns && ns != UINT64_MAX)
+		s->deadline = time_add(clock_now(), ns);
 	return 0;
 }
 
 /* The program's timeout becomes what is left of it; failure does not matter, as in Linux. */
 static async long put_rest(const struct polling *s, uaddr_t at)
 {
-	u64 now = clock_now();
-	struct timespec_k ts = ns_timespec(s->deadline > now ? s->deadline - now : 0);
-	long r = at && s->deadline ? user_put(at, ts) : 0;
+	struct timespec_k ts;
+	u64 now;
 
-	return r == PENDING ? r : 0;
+	if (!at || !s->deadline)
+		return 0;
+	now = clock_now();
+	ts = ns_timespec(s->deadline > now ? s->deadline - now : 0);
+	return user_put(at, ts) == PENDING ? PENDING : 0;
 }
 
 static async long set_mask(uaddr_t at, u64 size)

@@ -31,7 +31,15 @@ lint-bugs: $(GEN)/done
 
 -include $(LINT_O:=.d)
 
-oracle: all
+# C programs that are cases of the oracle: static, with the cross compiler's libc.
+ORACLE_BIN := $(patsubst test/oracle/programs/%.c,$(BUILD)/oracle/programs/%,$(wildcard test/oracle/programs/*.c))
+
+$(BUILD)/oracle/programs/%: test/oracle/programs/%.c test/oracle/programs/check.h | $(DEPS)/setup.mk
+	$(call say,CC,$<)
+	$Q mkdir -p $(@D)
+	$Q $(UCC) -D_GNU_SOURCE -s $< -o $@ -lpthread
+
+oracle: all $(ORACLE_BIN)
 	$Q BUILD=$(BUILD) DEPS=$(DEPS) OUT=$(OUT) test/oracle/oracle.py $(CASES)
 
 # The job files of test/guest and the demonstration, under both kernels.

@@ -3,10 +3,12 @@
 """oracle.py [-k] [CASE...]: the same shell commands under Linux and under Weir, byte for byte.
 
 A case is what follows a line "### name" in a *.cases file; it runs under busybox sh in a fresh
-directory.  Standard output, standard error and exit status must agree.  Linux's answers are
-computed by running Linux, and kept under build/ as long as kernel, busybox and cases are the same.
+directory.  Each C program of test/oracle/programs is a case, too.  Standard output, standard error
+and exit status must agree.  Linux's answers are computed by running Linux, and kept under build/ as
+long as kernel, busybox and the case are the same.
 Prints TAP; with -k prints the answers of Linux instead of comparing.
 """
+import ast
 import difflib
 import glob
 import hashlib
@@ -29,6 +31,7 @@ BUILD = os.path.join(TOP, os.environ.get('BUILD', 'build'))
 OUT = os.path.join(TOP, os.environ.get('OUT', 'build/riscv64-release'))
 DEPS = os.environ.get('DEPS', BUILD + '/deps')
 KERNEL, BUSYBOX = DEPS + '/linux/Image', DEPS + '/busybox'
+PROGRAMS = BUILD + '/oracle/programs'
 LIMIT = 10                              # seconds a case may take
 
 # Both kernels start a case with the same words.
@@ -54,38 +57,55 @@ def read_cases():
             name, text = part.split('\n', 1)
             assert name not in cases, name
             cases[name] = text
+    for path in sorted(glob.glob(PROGRAMS + '/*')):
+        cases['program-' + os.path.basename(path)] = f'exec /programs/{os.path.basename(path)}\n'
     return cases
 
 
 def make_root(root, cases):
     rootfs.main(BUSYBOX, root)
     os.mkdir(root + '/cases')
+    os.mkdir(root + '/programs')
     for name, text in cases.items():
         with open(f'{root}/cases/{name}', 'w') as f:
             f.write(text)
+        if name.startswith('program-'):
+            shutil.copy(f'{PROGRAMS}/{name[8:]}', root + '/programs')
     with open(root + '/cases/.list', 'w') as f:
         f.write('\n'.join(cases) + '\n')
     with open(root + '/case', 'w') as f:
         f.write(CASE)
 
 
-def linux_answers(root, cases):
-    """name -> (stdout, stderr, status)"""
-    h = hashlib.sha256((repr(sorted(cases.items())) + CASE + ALL).encode())
-    for path in (KERNEL, BUSYBOX, TOP + '/tools/linux.py', TOP + '/tools/rootfs.py'):
-        h.update(open(path, 'rb').read())
-    os.makedirs(BUILD + '/oracle', exist_ok=True)
-    kept = f'{BUILD}/oracle/linux-{h.hexdigest()[:16]}.tar'
-    if not os.path.exists(kept):
-        data = linux.run(KERNEL, root, ALL, log=BUILD + '/oracle/linux.log', timeout=900)
-        for old in glob.glob(f'{BUILD}/oracle/linux-*.tar'):
-            os.unlink(old)
-        with open(kept + '.new', 'wb') as f:
-            f.write(data)
-        os.rename(kept + '.new', kept)
-    tar = tarfile.open(kept)
-    read = lambda n: tar.extractfile('./' + n).read()
-    return {c: (read(c + '.out'), read(c + '.err'), int(read(c + '.status'))) for c in cases}
+def digest(*parts):
+    h = hashlib.sha256()
+    for p in parts:
+        h.update(p if isinstance(p, bytes) else open(p, 'rb').read())
+    return h.hexdigest()[:24]
+
+
+def linux_answers(cases):
+    """name -> (stdout, stderr, status); what is not kept from an earlier run is asked now."""
+    keep = BUILD + '/oracle/linux'
+    os.makedirs(keep, exist_ok=True)
+    common = digest(KERNEL, BUSYBOX, TOP + '/tools/linux.py', TOP + '/tools/rootfs.py', (CASE + ALL).encode()).encode()
+    where = {c: f'{keep}/{c}-' + digest(common, text.encode(),
+                                        *([f'{PROGRAMS}/{c[8:]}'] if c.startswith('program-') else []))
+             for c, text in cases.items()}
+    new = {c: text for c, text in cases.items() if not os.path.exists(where[c])}
+    if new:
+        with tempfile.TemporaryDirectory(prefix='weir-oracle-') as tmp:
+            make_root(tmp + '/root', new)
+            data = linux.run(KERNEL, tmp + '/root', ALL, log=BUILD + '/oracle/linux.log', timeout=900)
+        tar = tarfile.open(fileobj=io.BytesIO(data))
+        read = lambda n: tar.extractfile('./' + n).read()
+        for c in new:
+            for old in glob.glob(f'{keep}/{glob.escape(c)}-' + '?' * 24):
+                os.unlink(old)
+            with open(where[c] + '.new', 'wb') as f:
+                f.write(repr((read(c + '.out'), read(c + '.err'), int(read(c + '.status')))).encode())
+            os.rename(where[c] + '.new', where[c])
+    return {c: ast.literal_eval(open(where[c]).read()) for c in cases}
 
 
 def weir_answers(root, cases):
@@ -133,13 +153,12 @@ def difference(want, got):
 
 def main():
     os.makedirs(BUILD + '/oracle', exist_ok=True)
-    cases = read_cases()
+    chosen = {c: t for c, t in read_cases().items() if not NAMES or any(re.search(n, c) for n in NAMES)}
+    want = linux_answers(chosen)
     root = tempfile.mkdtemp(prefix='weir-oracle-')
     try:
-        make_root(root, cases)
-        want = linux_answers(root, cases)
-        chosen = [c for c in cases if not NAMES or any(re.search(n, c) for n in NAMES)]
-        if KEEP:
+        make_root(root, chosen)
+        if SHOW:
             for c in chosen:
                 out, err, status = want[c]
                 print(f'### {c}: {status}', out.decode(errors='backslashreplace'), sep='\n', end='')
@@ -162,6 +181,6 @@ def main():
 
 
 WEIR_ARGS = os.environ.get('WEIR_ARGS', '').split()
-KEEP = '-k' in sys.argv
+SHOW = '-k' in sys.argv
 NAMES = [a for a in sys.argv[1:] if a != '-k']
 sys.exit(main())
