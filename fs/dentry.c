@@ -14,6 +14,7 @@ enum { FIRST_BUCKETS = 256, FRAMES_A_BUCKET = 16 };
 
 spinlock_t tree_lock;
 static struct slab dentry_slab = SLAB("dentry", struct dentry);
+static u64 tree_heap;			/* of names that can be found; tree_lock */
 static struct dentry *first_table[FIRST_BUCKETS];
 struct dentry_table dentry_table = { first_table, FIRST_BUCKETS - 1 };
 
@@ -66,6 +67,19 @@ static void drop_name(struct dentry *d, char *name)
 {
 	if (name != d->small)
 		heap_free(name);
+}
+
+static u64 name_heap(const struct dentry *d, const char *name)
+{
+	return name == d->small ? 0 : heap_room(name);
+}
+
+static u64 heap_of(const struct dentry *d) { return sizeof(*d) + name_heap(d, d->name); }
+
+u64 dentry_tree_heap(void)
+{
+	guard(&tree_lock);
+	return tree_heap;
 }
 
 struct dentry *dentry_create(struct name n, struct inode *ip)
@@ -162,6 +176,7 @@ void dentry_link(struct dentry *dir, struct dentry *d)
 		return;
 	TAILQ_INSERT_TAIL(&dir->children, d, sibling);
 	hash_insert(d);
+	tree_heap += heap_of(d);
 }
 
 /* The parent reference stays until the dentry is freed: a path for those who are still in it. */
@@ -172,6 +187,7 @@ void dentry_unlink(struct dentry *d)
 		return;
 	hash_remove(d);
 	TAILQ_REMOVE(&d->parent->children, d, sibling);
+	tree_heap -= heap_of(d);
 }
 
 bool dentry_empty(const struct dentry *dir)
@@ -204,6 +220,7 @@ long dentry_rename(struct dentry *d, struct dentry *dir, struct name n)
 		hash_insert(d);
 		return -ENOMEM;
 	}
+	tree_heap += name_heap(d, d->name) - name_heap(d, old);
 	if (old != d->name)
 		drop_name(d, old);
 	TAILQ_REMOVE(&from->children, d, sibling);

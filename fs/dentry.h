@@ -108,6 +108,8 @@ static inline struct dentry *dentry_get(struct dentry *d)
 }
 void dentry_put(struct dentry *d);		/* NULL is fine; tree_lock not held */
 
+u64 dentry_tree_heap(void);			/* bytes of heap of all names that can be found */
+
 /* Path of @d seen from @root into @buf, NUL-terminated: length or -ENAMETOOLONG.  A name that was
  * removed ends in " (deleted)"; a place that @root does not contain begins with "(unreachable)". */
 long dentry_path(struct dentry *d, struct dentry *root, char *buf, size_t size);

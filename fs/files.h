@@ -119,3 +119,6 @@ long fs_unpack_initrd(paddr_t start, size_t size);
 /* Whole content of a file, heap, NUL-terminated; NULL if absent.  And remove it. */
 char *fs_take_file(const char *path, size_t *size);
 u64 fs_memory_pages(void);			/* pages in tmpfs files */
+/* Memory that is there because a name leads to it: files, directories, mounts. */
+struct fs_usage { u64 pages, heap; };
+struct fs_usage fs_usage(void);

@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "fs/path.h"
 #include "lib/text.h"
+#include "mem/heap.h"
 
 static const struct fs_type *const types[] = { &tmpfs_type, &devfs_type, &procfs_type };
 static const struct fs_type ramfs_type = { .name = "ramfs", .magic = 0x858458f6, .mount = tmpfs_mount };
@@ -246,4 +247,39 @@ u64 fs_memory_pages(void)
 	TAILQ_FOREACH(fs, &mounts, link)
 		n += instance_pages(fs);
 	return n;
+}
+
+/* --- what names hold --------------------------------------------------------------------------------- */
+
+/* Only what has a name: an inode that lost its last one stays as long as it is used. */
+static void add_inode(struct fs_usage *u, struct inode *ip)
+{
+	if (!ip->nlink)
+		return;
+	u->pages += ip->pages.count;
+	u->heap += sizeof(*ip) + heap_room(ip->target) + pageset_heap(&ip->pages);
+}
+
+/* The instance and its root's name; the other names are counted where they come and go. */
+static void add_instance(struct fs_usage *u, struct filesystem *fs)
+{
+	struct inode *ip;
+
+	u->heap += heap_room(fs) + heap_room(fs->source) + sizeof(*fs->root);
+	if (!fs->root->inode->ops->create)
+		return;				/* inodes as long as they are used: procfs */
+	guard(&fs->lock);
+	TAILQ_FOREACH(ip, &fs->inodes, link)
+		add_inode(u, ip);
+}
+
+struct fs_usage fs_usage(void)
+{
+	struct fs_usage u = { .heap = dentry_tree_heap() };
+	struct filesystem *fs;
+
+	guard(&tree_lock);
+	TAILQ_FOREACH(fs, &mounts, link)
+		add_instance(&u, fs);
+	return u;
 }

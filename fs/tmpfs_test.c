@@ -172,11 +172,76 @@ static void charged(void **state)
 	clean_tmp();
 }
 
+static u64 heap_at_start, pages_at_start;
+
+/* All heap and frames taken since the start are those of files. */
+static void assert_accounted(void)
+{
+	struct fs_usage u = fs_usage();
+
+	assert_int_equal(heap_bytes() - heap_at_start, u.heap);
+	assert_int_equal(fs_memory_pages(), u.pages - pages_at_start);
+}
+
+static void grow_and_cut(void)
+{
+	static const u64 places[] = { 0, 5000, 300000, 5 << 20, 1ul << 40 };
+	struct file *f;
+
+	assert_int_equal(open_("/tmp/f", O_CREAT | O_RDWR, &f), 0);
+	for (u32 i = 0; i < ARRAY_SIZE(places); i++) {
+		u64 pos = places[i];
+
+		write_at(f, buf, 100, &pos);
+	}
+	file_put(f);
+	assert_accounted();
+	assert_int_equal(open_("/tmp/f", O_RDWR | O_TRUNC, &f), 0);
+	file_put(f);
+	assert_accounted();
+}
+
+/* What files take is told apart to the byte from what is lost. */
+static void usage(void **state)
+{
+	static const char longer[] = "/tmp/a-name-that-does-not-fit-into-a-dentry-at-all";
+	struct dentry *d;
+	struct file *f;
+
+	heap_at_start = heap_bytes() - fs_usage().heap;
+	pages_at_start = fs_usage().pages;
+	write_file("/tmp/f", "x");
+	assert_accounted();
+	assert_int_equal(link_("/tmp/f", longer), 0);
+	assert_accounted();
+	assert_int_equal(rename_(longer, "/tmp/g", 0), 0);
+	assert_accounted();
+	assert_int_equal(rename_("/tmp/g", longer, 0), 0);
+	assert_int_equal(make_dir("/tmp/d"), 0);
+	assert_int_equal(make_link("elsewhere", "/tmp/d/l"), 0);
+	assert_int_equal(rename_("/tmp/d/l", "/tmp/l", 0), 0);
+	assert_accounted();
+	grow_and_cut();
+	assert_int_equal(path_walk(ctx, NULL, "/tmp/d", 0, &d), 0);
+	assert_int_equal(mount_new(d, "tmpfs", "some source", 0, NULL), 0);
+	dentry_put(d);
+	write_file("/tmp/d/inside", "x");
+	assert_accounted();
+	assert_int_equal(path_walk(ctx, NULL, "/tmp/d", 0, &d), 0);
+	assert_int_equal(mount_remove(d, true), 0);
+	dentry_put(d);
+	assert_int_equal(open_("/tmp/f", O_RDONLY, &f), 0);
+	clean_tmp();
+	assert_true(heap_bytes() - heap_at_start > fs_usage().heap);	/* it has no name any more */
+	file_put(f);
+	assert_accounted();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FS_TEST(like_an_array), FS_TEST(append), FS_TEST(seeking), FS_TEST(full), FS_TEST(no_memory),
-		FS_TEST(charged),
+		FS_TEST(charged), FS_TEST(usage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

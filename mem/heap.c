@@ -311,11 +311,13 @@ void heap_free(void *block)
 	slab_give(sp->slab, sp, block);
 }
 
-/* Bytes usable at @block. */
-static size_t room_of(void *block)
+size_t heap_room(const void *block)
 {
-	struct page *p = virt_page(block);
+	struct page *p;
 
+	if (!block)
+		return 0;
+	p = virt_page(block);
 	return p->flags & PAGE_SLAB ? page_of(block)->slab->size : (size_t)PAGE_SIZE << p->order;
 }
 
@@ -323,7 +325,7 @@ void *heap_grow(void *old, size_t old_size, size_t n)
 {
 	void *p;
 
-	if (old && n <= room_of(old) && n > room_of(old) / 2)
+	if (old && n <= heap_room(old) && n > heap_room(old) / 2)
 		return old;
 	p = heap_alloc(n);
 	if (p && old) {

@@ -13,6 +13,7 @@ void *heap_zero(size_t n);		/* cleared */
 void *heap_grow(void *old, size_t old_size, size_t n);	/* as realloc */
 char *heap_string(const char *s);	/* a copy */
 void heap_free(void *p);
+size_t heap_room(const void *p);		/* bytes usable at @p, which are those counted; NULL: 0 */
 u64 heap_bytes(void);			/* in use, slabs and large blocks, for leak counts */
 u64 heap_frames(void);			/* frames held by slabs and large blocks, full or not */
 void heap_trim(void);			/* give back slab pages that are empty */

@@ -292,3 +292,20 @@ u64 pageset_next(struct pageset *ps, u64 index)
 		return UINT64_MAX;
 	return ps->height ? node_next(ps->root, ps->height - 1, 0, index) : 0;
 }
+
+/* Nodes from @n, which is at @level, downwards.  Depth is bounded by MAX_HEIGHT. */
+static u64 node_count(const struct node *n, u32 level)
+{
+	u64 count = 1;
+
+	for (u32 i = 0; level && i < WAYS; i++)
+		if (n->slot[i])
+			count += node_count(n->slot[i], level - 1);
+	return count;
+}
+
+u64 pageset_heap(struct pageset *ps)
+{
+	guard(&ps->lock);
+	return ps->root && ps->height ? node_count(ps->root, ps->height - 1) * nodes.size : 0;
+}

@@ -29,4 +29,5 @@ void pageset_truncate(struct pageset *ps, u64 from);	/* drop pages with index >=
 void pageset_remove(struct pageset *ps, u64 first, u64 end);	/* punch a hole */
 /* Present pages among [first, first + n), n <= 64: out[i] has a new reference or is NULL. */
 u32 pageset_get_range(struct pageset *ps, u64 first, u32 n, struct page **out);
+u64 pageset_heap(struct pageset *ps);		/* bytes of heap the tree itself takes */
 u64 pageset_next(struct pageset *ps, u64 index); /* first present index >= index, or UINT64_MAX */

@@ -43,12 +43,13 @@ static struct batch {
 
 static struct usage usage_now(void)
 {
-	u64 files = fs_memory_pages();
+	struct fs_usage files = fs_usage();
 
 	arch_mmu_trim();
 	return (struct usage){
-		.frames = page_total_count() - page_free_count() - heap_frames() - files,
-		.heap = heap_bytes(), .file_pages = files,
+		.frames = page_total_count() - page_free_count() - heap_frames() - files.pages,
+		.heap = heap_bytes() - files.heap,
+		.files = (files.pages << PAGE_SHIFT) + files.heap,
 	};
 }
 

@@ -6,7 +6,7 @@
 #include "lib/text.h"
 #include "proc/job.h"
 
-struct usage { s64 frames, heap, file_pages; };
+struct usage { s64 frames, heap, files; };	/* without files; bytes of files */
 
 /* One job at a time goes through a slot; slots are coroutines. */
 struct slot {

@@ -103,10 +103,10 @@ void report_leaks(struct slot *s, const struct usage *now, bool exact)
 {
 	s64 frames = exact ? now->frames - s->before.frames : 0;
 	s64 heap = exact ? now->heap - s->before.heap : 0;
-	s64 files = exact ? now->file_pages - s->before.file_pages : 0;
+	s64 files = exact ? now->files - s->before.files : 0;
 
 	text_add(&s->text, ",\"leaked_frames\":%ld,\"leaked_heap\":%ld,\"files_bytes\":%ld}",
-		 max(frames, 0l), max(heap, 0l), max(files, 0l) << PAGE_SHIFT);
+		 max(frames, 0l), max(heap, 0l), max(files, 0l));
 }
 
 bool outcome_expected(const struct slot *s)

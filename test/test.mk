@@ -46,7 +46,7 @@ oracle: all $(ORACLE_BIN)
 test-guest: all
 	$Q $(MAKE) MODE=debug kernel
 	$Q $(MAKE) MODE=release kernel
-	$Q BUILD=$(BUILD) ARCH=$(ARCH) test/guest/guest.py $(JOBS)
+	$Q BUILD=$(BUILD) ARCH=$(ARCH) SEED=$(SEED) test/guest/guest.py $(JOBS)
 
 # The same kernel elsewhere in memory, in little of it, and so on.
 $(OUT)/relink: $(WEIR_ELF)

@@ -34,7 +34,7 @@ define program
 	$(call say,CC,$<)
 	$Q mkdir -p $(@D) $(BUILD)/user/demo
 	$Q $(CC) $(USER_FLAGS) -MMD -MP -MF $(BUILD)/user/demo/$*.d $< $(USER_LIB) \
-		-Wl,--build-id=none -Wl,-z,noexecstack -o $@
+		-Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-relax -Wl,--no-warn-rwx-segments -o $@
 endef
 
 $(USER_BIN)/%: user/demo/%.c $(USER_LIB)

@@ -3,12 +3,14 @@
 """guest.py [JOBFILE...]: job files run by ./weir batch, under the release and the checked kernel.
 
 Each job must end as it expects, and leave the kernel as it found it: no page frame and no byte of
-the heap is missing afterwards.  A line "#= name field=value ..." of a job file demands more of the
+the heap is missing afterwards.  Fuzzing jobs take their luck from the variable SEED, a new one each
+time unless the caller sets it; a failure names it.  A line "#= name field=value ..." of a job file demands more of the
 report of that job.  Prints TAP.
 """
 import glob
 import json
 import os
+import random
 import shlex
 import shutil
 import subprocess
@@ -23,6 +25,7 @@ import rootfs
 
 BUILD = os.path.join(TOP, os.environ.get('BUILD', 'build'))
 ARCH = os.environ.get('ARCH', 'riscv64')
+SEED = os.environ.get('SEED') or str(random.randrange(1, 1 << 30))
 
 
 def make_root(root):
@@ -60,7 +63,7 @@ def run(mode, jobs, root, tmp):
     """TAP lines of one job file."""
     name = f'{os.path.basename(jobs).removesuffix(".jobs")}, {mode}'
     report = f'{tmp}/{os.path.basename(jobs)}-{mode}.json'
-    cmd = [TOP + '/weir', 'batch', '--root', root, '-e', 'PATH=/bin', '-m', '128M', '--timeout', '30', '--kernel',
+    cmd = [TOP + '/weir', 'batch', '--root', root, '-e', 'PATH=/bin', '-e', 'SEED=' + SEED, '-m', '128M', '--timeout', '30', '--kernel',
            f'{BUILD}/{ARCH}-{mode}/weir.elf', '--report', 'json=' + report, jobs]
     try:
         r = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
@@ -82,6 +85,7 @@ def run(mode, jobs, root, tmp):
         bad = [f'not ok {name}: weir ended with status {r.returncode}']
         lines += bad
     if bad:
+        lines.append(f'  # SEED={SEED}')
         lines += ['  # ' + row[:150] for row in r.stdout.decode(errors='replace').splitlines()[-30:]]
     return lines
 

@@ -8,7 +8,7 @@
  */
 #include <linux/futex.h>
 #include <linux/sched.h>
-#include "weir.h"
+#include "fuzz.h"
 
 struct row { int number; const char *args; };
 
@@ -79,14 +79,6 @@ static const long edges[] = {
 	-4095, -4096, -4097, (long)0x8000000000000000, (long)KERNEL_ADDRESS,
 	(long)0xffffffc000000000, (long)0xfffffffffffff000, 0x7ffffffffffff000,
 };
-
-static unsigned long any(unsigned long *s)
-{
-	*s ^= *s << 13;
-	*s ^= *s >> 7;
-	*s ^= *s << 17;
-	return *s;
-}
 
 static long below(unsigned long *s, long n) { return any(s) % n; }
 
@@ -352,7 +344,7 @@ static void end_session(long sid)
 
 int main(int argc, char **argv, char **envp)
 {
-	unsigned long s = argc > 1 ? number(argv[1]) : 1;
+	unsigned long s = first_seed(argc, argv);
 	long rounds = argc > 2 ? number(argv[2]) : 50, ms = argc > 3 ? number(argv[3]) : 200;
 
 	driver = getpid();

@@ -3,18 +3,10 @@
  * fuzz-exec.c [SEED [ROUNDS]]: runs a real program whose file was damaged: bits, bytes and words of its
  * headers, its length.  The kernel may refuse it, or let it run and die; nothing else.
  */
-#include "weir.h"
+#include "fuzz.h"
 
 enum { HEADERS = 64 + 8 * 56, ROOM = 1 << 20 };
 static char image[ROOM];
-
-static unsigned long any(unsigned long *s)
-{
-	*s ^= *s << 13;
-	*s ^= *s >> 7;
-	*s ^= *s << 17;
-	return *s;
-}
 
 static long load(const char *path)
 {
@@ -74,7 +66,7 @@ static bool run(char *path)
 
 int main(int argc, char **argv, char **envp)
 {
-	unsigned long s = (argc > 1 ? number(argv[1]) : 1) * 2654435761 + 1;
+	unsigned long s = first_seed(argc, argv) * 2654435761 + 1;
 	long rounds = argc > 2 ? number(argv[2]) : 500, accepted = 0;
 	static char *const programs[] = { "/bin/count", "/bin/hello", "/bin/args" };
 

@@ -51,6 +51,16 @@ long number(const char *s)
 	return *s ? 0 : v;
 }
 
+const char *variable(const char *name)
+{
+	size_t n = strlen(name);
+
+	for (char **e = environ; *e; e++)
+		if (!memcmp(*e, name, n) && (*e)[n] == '=')
+			return *e + n + 1;
+	return NULL;
+}
+
 struct line { char text[512]; size_t n; };
 
 static void put(struct line *l, char c)

@@ -79,6 +79,7 @@ void *memcpy(void *to, const void *from, size_t n);
 void *memset(void *to, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 long number(const char *s);			/* decimal; anything else is 0 */
+const char *variable(const char *name);		/* of the environment; NULL: not set */
 
 /* %d %u %x %s %c %p %%, with l for longs and a width; one write() each. */
 void print(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
