@@ -78,6 +78,22 @@ $(OUT)/%.o: %.S $(GEN)/done $(OUT)/flags
 	$Q mkdir -p $(@D)
 	$Q $(CC) $(KFLAGS) -D__ASSEMBLER__ -MMD -MP -c $< -o $@
 
+# What programs call without a trap: a shared object of one page, carried by the kernel as bytes.
+VDSO	:= arch/$(ARCH)/vdso
+VDSO_FLAGS.riscv64 := -march=rv64gc -mabi=lp64d -mno-relax
+VDSO_FLAGS = -std=gnu11 -O2 -g0 -fpic -ffreestanding -nostdinc -fno-stack-protector -fasynchronous-unwind-tables \
+	  $(VDSO_FLAGS.$(ARCH)) $(WARN) -I. -isystem $(GEN) -isystem $(call once,GCC_INC,$(CC) -print-file-name=include) \
+	  -nostdlib -shared -s -T $(VDSO)/vdso.ld -Wl,-soname=linux-vdso.so.1 -Wl,--hash-style=both -Wl,--eh-frame-hdr \
+	  -Wl,--build-id=none -Wl,-z,noexecstack -Wl,--no-undefined
+
+$(OUT)/vdso.so: $(wildcard $(VDSO)/*) core/clock_page.h $(GEN)/done $(OUT)/flags
+	$(call say,VDSO,$@)
+	$Q mkdir -p $(@D)
+	$Q $(CC) $(VDSO_FLAGS) $(filter %.c %.S,$^) -o $@
+
+$(OUT)/arch/$(ARCH)/vdso_image.o: $(OUT)/vdso.so
+$(OUT)/arch/$(ARCH)/vdso_image.o: EXTRA += -Wa,-I$(OUT)
+
 $(OUT)/libfdt/%.o: $(DEPS)/setup.mk $(GEN)/done $(OUT)/flags
 	$(call say,CC,libfdt/$*.c)
 	$Q mkdir -p $(@D)

@@ -21,6 +21,7 @@
 #include "lib/base.h"
 
 struct cpu;
+struct clock_page;
 struct context;
 struct mmu;
 
@@ -98,7 +99,10 @@ void ctx_init(struct context *ctx, uaddr_t pc, uaddr_t sp);
 /* Floating-point registers of a sleeping program are in its context after this; called before
  * its thread gives up the hart. */
 void ctx_save_fp(struct context *ctx);
-void arch_signal_trampoline(void *page);	/* code of the page signal handlers return through */
+/* The page all programs share, a shared object for their dynamic linkers (vDSO): clocks without a
+ * trap, and how signal handlers return.  Fills @page; the result is the offset of the code handlers
+ * return to, *@clock where the kernel keeps the clocks' parameters up to date. */
+u64 arch_vdso(void *page, struct clock_page **clock);
 void ctx_copy(struct context *to, struct context *from);	/* fork */
 void ctx_dump(const struct context *ctx);			/* through log_raw() */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* calls.c: system calls that do next to nothing, clocks and signals. */
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -61,6 +62,26 @@ static void clock_call(long n)
 	stop();
 }
 
+static void clock_real_libc(long n)
+{
+	struct timespec ts;
+
+	start();
+	for (long i = 0; i < n; i++)
+		clock_gettime(CLOCK_REALTIME, &ts);
+	stop();
+}
+
+static void getcpu_libc(long n)
+{
+	unsigned cpu, node;
+
+	start();
+	for (long i = 0; i < n; i++)
+		getcpu(&cpu, &node);
+	stop();
+}
+
 static volatile int caught;
 
 static void handler(int sig)
@@ -100,6 +121,8 @@ const struct line call_lines[] = {
 	{ "write1", write_null, 10000 },
 	{ "clock", clock_libc, 10000 },
 	{ "clock_call", clock_call, 10000 },
+	{ "clock_real", clock_real_libc, 10000 },
+	{ "getcpu", getcpu_libc, 10000 },
 	{ "sigaction", set_action, 10000 },
 	{ "signal", signal_self, 5000 },
 	{ NULL },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* timer_test.c: deadlines: past, equal, never, restarted, stopped, and very many. */
 // links: core/exec.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c
+#include "core/clock_page.h"
 #include "core/test.h"
 
 HEARING
@@ -174,9 +175,34 @@ static void test_clock_scale(void **state)
 		assert_true(clock_ns(clock_ticks(ns)) - ns <= 3);
 	}
 	assert_int_equal(clock_ticks(TIME_NEVER), TIME_NEVER);
-	/* 10 MHz and 3 MHz, as scale_apply() is used. */
-	assert_int_equal(scale_apply((struct scale){ 100, 0 }, 123456789), 12345678900);
-	assert_in_range(scale_apply((struct scale){ 333, 0x5555555555555555 }, 3000000), 999999999, 1000000000);
+	assert_int_equal(scale_apply(scale_of(NSEC_PER_SEC, 10000000), 123456789), 12345678900);
+	assert_in_range(scale_apply(scale_of(NSEC_PER_SEC, 3000000), 3000000), 999999999, 1000000000);
+	assert_in_range(scale_apply(scale_of(NSEC_PER_SEC, 32768), 32768ull * 86400 * 36500),
+			100ull * 365 * 86400 * NSEC_PER_SEC - 1, 100ull * 365 * 86400 * NSEC_PER_SEC);
+	assert_int_equal(scale_apply(scale_of(NSEC_PER_SEC, 4000000000), 8), 2);
+}
+
+/* What programs compute from the page they share is what the kernel says. */
+static void test_clock_page(void **state)
+{
+	static struct clock_page p;
+	u64 ns;
+
+	clock_set_real(1700000000ull * NSEC_PER_SEC + 1);
+	clock_publish(&p);
+	assert_int_equal((unsigned __int128)(arch_ticks() << p.shift) * p.factor >> 64, clock_now());
+	assert_int_equal(p.offset[0] + clock_now(), clock_real());
+	assert_int_equal(p.offset[1] | p.offset[4] | p.offset[6] | p.offset[7], 0);
+	clock_set_real(1600000000ull * NSEC_PER_SEC);
+	assert_int_equal(p.offset[0] + clock_now(), clock_real());
+	assert_int_equal(p.offset[5], p.offset[0]);
+	assert_int_equal(p.offset[11], p.offset[0]);
+	for (u32 i = 0; i < 1000000; i++) {
+		ns = ((u64)next_random(~0u) << next_random(32)) & INT64_MAX;
+		if (i % 3 == 0)
+			ns = ns / NSEC_PER_SEC * NSEC_PER_SEC - i % 2;
+		assert_int_equal(clock_page_seconds(&p, ns & INT64_MAX), (ns & INT64_MAX) / NSEC_PER_SEC);
+	}
 }
 
 static void test_real_clock(void **state)
@@ -199,6 +225,7 @@ int main(void)
 		cmocka_unit_test_setup(test_many, one_hart),
 		cmocka_unit_test_setup(test_late, one_hart),
 		cmocka_unit_test_setup(test_clock_scale, one_hart),
+		cmocka_unit_test_setup(test_clock_page, one_hart),
 		cmocka_unit_test_setup(test_real_clock, one_hart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,7 +52,7 @@ struct vm {
 	uaddr_t		mmap_top;	/* mappings are placed below, downwards */
 	uaddr_t		stack_top;
 	u64		stack_limit;	/* bytes the stack may grow to */
-	uaddr_t		vdso;			/* page signal handlers return through */
+	uaddr_t		vdso;		/* the page all programs share */
 	uaddr_t		arg_start, arg_end, env_start, env_end;	/* /proc/PID/cmdline, environ */
 	uaddr_t		search_top;	/* no gap of search_len bytes between here and mmap_top */
 	u64		search_len;

@@ -12,6 +12,7 @@
 #include <linux/signal.h>
 #include <linux/stat.h>
 #include "core/log.h"
+#include "core/time.h"
 #include "dev/driver.h"
 #include "fs/inode.h"
 #include "lib/elf.h"
@@ -280,6 +281,7 @@ static uaddr_t choose_base(const struct elf_plan *p, uaddr_t where)
 }
 
 static struct pageset vdso_set;
+uaddr_t program_trampoline ro_after_init;
 
 static long map_vdso(struct vm *v)
 {
@@ -290,9 +292,12 @@ static long map_vdso(struct vm *v)
 void program_init(void)
 {
 	struct page *p = page_alloc_zero();
+	struct clock_page *clock;
 
 	assert(p);
-	arch_signal_trampoline(page_virt(p));
+	program_trampoline = arch_vdso(page_virt(p), &clock);
+	arch_fence_instructions();
+	clock_publish(clock);
 	pageset_init(&vdso_set, NULL);
 	vdso_set.size_pages = 1;
 	assert(!pageset_insert(&vdso_set, 0, p));
@@ -354,7 +359,7 @@ static u32 fill_auxv(struct auxv *v, const struct loading *l, const struct proce
 		{ AT_UID, p->uid }, { AT_EUID, p->euid }, { AT_GID, p->gid }, { AT_EGID, p->egid },
 		{ AT_SECURE, p->uid != p->euid || p->gid != p->egid },
 		{ AT_HWCAP, arch_hwcap() }, { AT_CLKTCK, 100 },
-		{ AT_RANDOM, random }, { AT_EXECFN, execfn }, { AT_NULL, 0 },
+		{ AT_SYSINFO_EHDR, l->vm->vdso }, { AT_RANDOM, random }, { AT_EXECFN, execfn }, { AT_NULL, 0 },
 	};
 
 	memcpy(v, all, sizeof(all));

@@ -190,6 +190,7 @@ async long process_spawn(struct job *job, struct exec_args *a, struct files *fil
 async long exec_program(struct co *co, struct exec_args *a);
 
 void program_init(void);			/* boot: pages every program has */
+extern uaddr_t program_trampoline;		/* where handlers return to, from vm->vdso */
 
 /* --- signals (proc/signal.c) ---------------------------------------------------------------------- */
 

@@ -570,7 +570,7 @@ static async long push_frame(struct thread *t, const struct sigaction_k *a,
 	u8 si[128];
 	uaddr_t fault;
 	struct signal_frame_args args = {
-		.sp = handler_stack(t, a), .handler = a->handler, .restorer = t->vm->vdso,
+		.sp = handler_stack(t, a), .handler = a->handler, .restorer = t->vm->vdso + program_trampoline,
 		.siginfo = si, .mask = t->sig_restore ? t->sig_saved : t->sig_mask,
 		.altstack_sp = t->altstack_sp, .altstack_size = t->altstack_size,
 		.altstack_flags = t->altstack_size ? t->altstack_flags : SS_DISABLE,

@@ -132,11 +132,13 @@ long arch_signal_pop(struct context *ctx, u64 *mask, uaddr_t *altsp, uaddr_t *fa
 	return 0;
 }
 
-void arch_signal_trampoline(void *page)
+/* The ELF header's entry point is the trampoline. */
+u64 arch_vdso(void *page, struct clock_page **clock)
 {
-	u32 *code = page;
+	extern const u8 vdso_image[], vdso_image_end[];
+	enum { ELF_ENTRY = 24 };
 
-	code[0] = 0x08b00893;			/* li a7, 139 (rt_sigreturn) */
-	code[1] = 0x00000073;			/* ecall */
-	code[2] = 0x00100073;			/* ebreak */
+	memcpy(page, vdso_image, vdso_image_end - vdso_image);
+	*clock = (struct clock_page *)((u8 *)page + VDSO_CLOCK);
+	return *(const u64 *)(vdso_image + ELF_ENTRY);
 }

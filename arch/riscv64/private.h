@@ -16,6 +16,8 @@ enum {	/* scause */
 };
 #define TRAP_INTERRUPT	(1ul << 63)
 
+enum { VDSO_CLOCK = 0x800 };		/* where vdso.ld has put the clock page */
+
 /* Registers of interrupted kernel code, as switch.S pushes them. */
 struct kernel_frame {
 	u64	ra, t0, t1, t2, t3, t4, t5, t6, a0, a1, a2, a3, a4, a5, a6, a7;
