@@ -16,6 +16,8 @@
  *	phys_to_virt(), virt_to_phys()	the kernel's map of all memory
  *	pte_*()			make and read entries
  *	ctx_*()			read and change a context
+ *	ctx_save_fp()		before its thread gives up the hart: floating-point registers are in it
+ *	ctx_check_fp()		before it is returned from kernel_switch(): are they the hart's?
  */
 #pragma once
 #include "lib/base.h"
@@ -90,15 +92,15 @@ enum cause {			/* why a program stopped running */
 };
 enum access { ACCESS_READ, ACCESS_WRITE, ACCESS_EXEC };
 
-/* Run the program of @ctx on this hart until it traps: to the caller a function that returns a
- * cause.  System calls for which arch_syscall() says so are served without returning. */
-enum cause arch_user_enter(struct context *ctx);
+/* Run the program of @ctx on this hart until it traps: to the caller a function that returns.  System
+ * calls and page faults that kernel_syscall() and kernel_page_fault() bring to their end are served
+ * without returning; while one waits the hart may go on with other programs.  The result is the context
+ * of the program that trapped, or NULL: all there were wait, or are the executor's again. */
+struct context *arch_user_enter(struct context *ctx);
+enum cause ctx_cause(const struct context *ctx);		/* why it stopped last */
 
 /* Fresh registers: everything zero but program counter, stack pointer and status. */
 void ctx_init(struct context *ctx, uaddr_t pc, uaddr_t sp);
-/* Floating-point registers of a sleeping program are in its context after this; called before
- * its thread gives up the hart. */
-void ctx_save_fp(struct context *ctx);
 /* The page all programs share, a shared object for their dynamic linkers (vDSO): clocks without a
  * trap, and how signal handlers return.  Fills @page; the result is the offset of the code handlers
  * return to, *@clock where the kernel keeps the clocks' parameters up to date. */
@@ -124,12 +126,15 @@ long arch_signal_pop(struct context *ctx, u64 *mask, uaddr_t *altsp, uaddr_t *fa
 /* The kernel itself did something impossible: says so and does not return. */
 void kernel_fault(const char *what, u64 pc, u64 address) __attribute__((noreturn));
 /* A system call arrived; called with interrupts off, on the hart's kernel stack.  The result for the
- * program, which goes on at once; or, below every errno, ARCH_LEAVE and less: arch_user_enter() returns
- * CAUSE_SYSCALL. */
+ * program, which goes on at once; or, below every errno: ARCH_LEAVE, arch_user_enter() returns with
+ * CAUSE_SYSCALL; ARCH_SWITCH, kernel_switch() is called with all registers in the context. */
 #define ARCH_LEAVE	(-4096L)
+#define ARCH_SWITCH	(-4097L)
 long kernel_syscall(struct context *ctx);
+/* The call of @ctx waits: the context this hart goes on with, or NULL to leave. */
+struct context *kernel_switch(struct context *ctx);
 /* A page fault arrived, in the same way.  True: the page is there, run the instruction again.  False:
- * arch_user_enter() returns CAUSE_FAULT. */
+ * arch_user_enter() returns with CAUSE_FAULT. */
 bool kernel_page_fault(struct context *ctx);
 void *kernel_table_alloc(void);			/* a cleared page for a page table, or NULL */
 void kernel_table_free(void *page);

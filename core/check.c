@@ -55,6 +55,14 @@ bool check_after_poll(struct task *t, long r)
 	return r == PENDING && one_in(8);
 }
 
+bool check_no_switch(void)
+{
+	if (spin_held())
+		panic("task %s: hands the hart over with %u spin locks held", task_current()->name,
+		      spin_held());
+	return one_in(4);
+}
+
 /* --- frames ------------------------------------------------------------------------------------ */
 
 void co_enter(struct co *co, void *f, size_t size, const char *fn)

@@ -85,11 +85,13 @@ static inline uintptr_t co_limit(void) { return task_current()->frames_end; }
 		}								\
 	} while (0)
 
-/* As await, for a @call that was begun elsewhere with the same co, in this poll, and is PENDING: it
- * is evaluated from the next poll on, and its frames are kept. */
-#define await_begun(call) do {							\
+/* As await, for a @call that @before may have begun with the same co.  While @before is evaluated the task
+ * may be polled elsewhere already, from @call on.  0: go on with @call here; else it is the result. */
+#define await_after(before, call) do {						\
 		co_leave(f, CO_AT(f), __func__);				\
-		return PENDING;							\
+		if (unlikely((r = (before))))					\
+			return r;						\
+		__attribute__((fallthrough));					\
 	case CO_BIAS + CO_AT(f):						\
 		if (unlikely((call) == PENDING)) {				\
 			co_leave(f, CO_AT(f), __func__);			\

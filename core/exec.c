@@ -105,6 +105,21 @@ static inline u32 ring_take(struct ring *r, struct task **out, u32 max)
 	return n;
 }
 
+/* Anyone: the oldest, or NULL. */
+static inline struct task *ring_take_one(struct ring *r)
+{
+	u32 head = atomic_load_explicit(&r->head, memory_order_acquire);
+	struct task *t;
+
+	do {
+		if (head == atomic_load_explicit(&r->tail, memory_order_acquire))
+			return NULL;
+		t = atomic_load_explicit(&r->buf[head % RING], memory_order_relaxed);
+	} while (!atomic_compare_exchange_weak_explicit(&r->head, &head, head + 1,
+			memory_order_acq_rel, memory_order_acquire));
+	return t;
+}
+
 static void list_push(struct task **first, struct task **last, struct task *t)
 {
 	t->next = NULL;
@@ -169,7 +184,7 @@ static inline void kick_rest(struct cpu *c)
 
 static struct task *steal_from(struct cpu *v, struct cpu *c)
 {
-	struct task *loot[STEAL_MAX];
+	struct task *t, *loot[STEAL_MAX];
 	u32 n;
 
 	if (!inbox_empty(v))
@@ -178,10 +193,10 @@ static struct task *steal_from(struct cpu *v, struct cpu *c)
 	for (u32 i = 0; i < n; i++)
 		append(c, loot[i]);
 	c->count.steals += n;
-	if (!ring_take(&c->rq, loot, 1))
-		return NULL;
-	kick_rest(c);
-	return loot[0];
+	t = ring_take_one(&c->rq);
+	if (t)
+		kick_rest(c);
+	return t;
 }
 
 static struct task *steal(struct cpu *c)
@@ -209,7 +224,7 @@ static struct task *next_due(struct cpu *c)
 	return t;
 }
 
-static struct task *next_queued(struct cpu *c)
+static __attribute__((noinline)) struct task *next_queued(struct cpu *c)
 {
 	struct task *t;
 
@@ -220,17 +235,17 @@ static struct task *next_queued(struct cpu *c)
 		return t;
 	if (unlikely(c->backlog) && ring_empty(&c->rq))
 		backlog_refill(c);
-	if (unlikely(!ring_take(&c->rq, &t, 1)))
+	if (unlikely(!(t = ring_take_one(&c->rq))))
 		return c->due ? next_due(c) : steal(c);
 	kick_rest(c);
 	return t;
 }
 
-static inline struct task *next_task(struct cpu *c)
+static __attribute__((always_inline)) inline struct task *next_task(struct cpu *c)
 {
 	struct task *t = atomic_load_explicit(&c->slot, memory_order_relaxed);
 
-	if (t) {
+	if (likely(t)) {
 		atomic_store_explicit(&c->slot, NULL, memory_order_relaxed);
 		if (likely(c->slot_runs++ < SLOT_BUDGET))
 			return t;
@@ -324,6 +339,20 @@ static inline void expire_timers(struct cpu *c)
 		timer_expire(c->now);
 }
 
+static inline void begin(struct cpu *c, struct task *t)
+{
+	atomic_exchange_explicit(&t->state, T_RUN, memory_order_acquire);	/* sees what wakers did */
+	c->current = t;
+	c->count.polls++;
+}
+
+/* The current task sleeps, unless it was woken while it ran. */
+static inline void park(struct cpu *c, struct task *t)
+{
+	if (atomic_fetch_sub_explicit(&t->state, T_RUN, memory_order_acq_rel) != T_RUN)
+		run_later(c, t);
+}
+
 static void finish(struct task *t)
 {
 	leave_sleep(t);
@@ -332,25 +361,27 @@ static void finish(struct task *t)
 		t->exit(t);
 }
 
+/* Poll @t, and whoever the hart was handed to meanwhile: see exec_switch(). */
 static inline void poll(struct cpu *c, struct task *t)
 {
 	long r;
 
-	atomic_exchange_explicit(&t->state, T_RUN, memory_order_acquire);	/* sees what wakers did */
-	c->current = t;
-	c->count.polls++;
+	begin(c, t);
 	do {
 		leave_sleep(t);
 		check_before_poll(t);
 		r = t->main((struct co *)t->frames, t);
-	} while (check_after_poll(t, r));
+		t = c->current;
+		if (unlikely(!t))
+			return;
+	} while (unlikely(r == HANDED) || check_after_poll(t, r));
 	c->current = NULL;
 	account(c, t);
 	expire_timers(c);				/* whoever slept comes before t */
 	if (unlikely(r != PENDING))
 		finish(t);
-	else if (atomic_fetch_sub_explicit(&t->state, T_RUN, memory_order_acq_rel) != T_RUN)
-		run_later(c, t);			/* woken while it ran */
+	else
+		park(c, t);
 }
 
 u64 task_cpu_ns(const struct task *t)
@@ -389,12 +420,16 @@ static bool work_in_sight(struct cpu *c)
 	return false;
 }
 
-static void timer_arm(struct cpu *c, u64 at)
+static __attribute__((noinline)) void timer_program(struct cpu *c, u64 at)
 {
-	if (at >= c->timer_armed)
-		return;					/* comes early enough */
 	c->timer_armed = at;
 	arch_timer_set(clock_ticks(at));
+}
+
+static inline void timer_arm(struct cpu *c, u64 at)
+{
+	if (unlikely(at < c->timer_armed))		/* else it comes early enough */
+		timer_program(c, at);
 }
 
 /* Announce that we sleep, look once more, sleep.  Interrupts are off from the last look on: one
@@ -451,16 +486,47 @@ void exec_init(struct cpu *c, u32 id, u32 hart)
 
 /* --- slices ---------------------------------------------------------------------------------- */
 
+static inline void slice_arm(struct cpu *c)
+{
+	u64 next = atomic_load_explicit(&c->timer_next, memory_order_relaxed);
+
+	timer_arm(c, min(c->now + SLICE_NS, next));
+}
+
 bool exec_slice_begin(void)
 {
 	struct cpu *c = this_cpu();
 
 	arch_irq_off();
-	timer_arm(c, min(c->now + SLICE_NS, timer_next()));
+	slice_arm(c);
 	if (likely(!atomic_load_explicit(&c->resched, memory_order_relaxed)))
 		return true;
 	arch_irq_on();
 	return false;
+}
+
+struct task *exec_switch(void)
+{
+	struct cpu *c = this_cpu();
+	struct task *t = c->current;
+
+	if (unlikely(atomic_load_explicit(&c->resched, memory_order_relaxed)) || check_no_switch())
+		return NULL;
+	if (!atomic_load_explicit(&c->slot, memory_order_relaxed) && ring_empty(&c->rq))
+		return NULL;
+	account(c, t);
+	if (unlikely(atomic_load_explicit(&c->timer_next, memory_order_relaxed) <= c->now))
+		return NULL;
+	park(c, t);
+	t = next_task(c);
+	if (unlikely(!t)) {
+		c->current = NULL;			/* others took what there was */
+		return NULL;
+	}
+	begin(c, t);
+	leave_sleep(t);
+	slice_arm(c);
+	return t;
 }
 
 /* It may have been armed for somebody who needs it no more; whoever needs it arms it again. */

@@ -108,4 +108,14 @@ bool exec_idle(void);					/* nothing is queued on any hart: a hint */
  * interrupt woke somebody: co_yield() first.
  */
 bool exec_slice_begin(void);
+/*
+ * The current task waits as if its main had returned PENDING, and in the same poll this hart goes on
+ * with the task that is returned, which is current now; any hart may poll the former one.  NULL: there
+ * is no other, or time for timers and interrupts; look at task_current().  Interrupts are off, and
+ * remain off.  Whoever calls this has done what the former's main does at its end, and does what the
+ * next one's does first; it may enter the program of the next one, whose slice has begun.  In the end
+ * main returns PENDING for the task that is current then (NULL is fine), or HANDED.
+ */
+struct task *exec_switch(void);
+#define HANDED		(-4099L)	/* result of a main: poll the task that is current now */
 bool exec_step(void);					/* one poll; false if nothing to do (tests) */

@@ -16,11 +16,6 @@ void waitq_init(struct waitq *q)
 	*q = (struct waitq){ .waiters = TAILQ_HEAD_INITIALIZER(q->waiters) };
 }
 
-__attribute__((no_sanitize("thread"))) bool waitq_empty(struct waitq *q)
-{
-	return TAILQ_EMPTY(&q->waiters);
-}
-
 static inline void add(struct waitq *q, struct waiter *w, struct task *t)
 {
 	w->task = t;
@@ -70,13 +65,13 @@ struct task *wake_first(struct waitq *q)
 	return w ? wake_waiter(q, w) : NULL;
 }
 
-u32 wake_one(struct waitq *q)
+/* The first waiter takes nothing. */
+static __attribute__((noinline)) u32 wake_shared(struct waitq *q)
 {
 	struct waiter *w;
 	bool shared;
 	u32 n = 0;
 
-	guard(&q->lock);
 	while ((w = TAILQ_FIRST(&q->waiters))) {
 		shared = w->key == WAIT_SHARED;
 		wake_waiter(q, w);
@@ -87,14 +82,37 @@ u32 wake_one(struct waitq *q)
 	return n;
 }
 
-u32 wake_all(struct waitq *q)
+u32 wake_one_locked(struct waitq *q)
+{
+	struct waiter *w = TAILQ_FIRST(&q->waiters);
+
+	if (unlikely(!w))
+		return 0;
+	if (unlikely(w->key == WAIT_SHARED))
+		return wake_shared(q);
+	wake_waiter(q, w);
+	return 1;
+}
+
+u32 wake_one(struct waitq *q)
+{
+	guard(&q->lock);
+	return wake_one_locked(q);
+}
+
+u32 wake_all_locked(struct waitq *q)
 {
 	u32 n = 0;
 
-	guard(&q->lock);
 	while (wake_first(q))
 		n++;
 	return n;
+}
+
+u32 wake_all(struct waitq *q)
+{
+	guard(&q->lock);
+	return wake_all_locked(q);
 }
 
 /* --- sleeping -------------------------------------------------------------------------------------- */

@@ -22,8 +22,13 @@ bool wait_cancel(struct waiter *w);			/* false: was woken (not queued) */
 struct task *wake_first(struct waitq *q);		/* q locked */
 struct task *wake_waiter(struct waitq *q, struct waiter *w);	/* q locked, w queued on it */
 u32 wake_one(struct waitq *q);				/* past WAIT_SHARED ones */
+u32 wake_one_locked(struct waitq *q);			/* q locked */
 u32 wake_all(struct waitq *q);
-bool waitq_empty(struct waitq *q);			/* a hint */
+u32 wake_all_locked(struct waitq *q);
+static inline __attribute__((no_sanitize("thread"))) bool waitq_empty(const struct waitq *q)
+{
+	return TAILQ_EMPTY(&q->waiters);		/* a hint, unless q is locked */
+}
 
 /* Queue the task on @q.  The caller holds the lock under which the waker changes what we
  * wait for, has just looked, and will look again.  PENDING, or -EINTR if a signal is there. */

@@ -17,7 +17,7 @@ struct file;
 
 struct poller;				/* who waits in poll/select: fs/poll.h */
 
-#define NOT_NOW PENDING
+#define NOT_NOW (-4100L)		/* result of try_read and try_write; neither an errno nor PENDING */
 
 struct file_ops {
 	/* Move bytes at *@pos and advance it (streams ignore it).  Result: positive, 0 end of file,
@@ -26,10 +26,10 @@ struct file_ops {
 	async long	(*read)(struct co *co, struct file *f, struct uio *u, u64 *pos);
 	async long	(*write)(struct co *co, struct file *f, struct uio *u, u64 *pos);
 	/* May be NULL.  The same in one go between a program's memory and the file's own position,
-	 * when nothing is to be waited for: bytes moved; or NOT_NOW, then read() and write() are
-	 * called, and what was copied so far does not count. */
-	long		(*try_read)(struct file *f, uaddr_t to, u64 n);
-	long		(*try_write)(struct file *f, uaddr_t from, u64 n);
+	 * in the simple case: bytes moved; or NOT_NOW, then read() and write() are called, and what
+	 * was copied so far does not count.  Starts over. */
+	async long	(*try_read)(struct file *f, uaddr_t to, u64 n);
+	async long	(*try_write)(struct file *f, uaddr_t from, u64 n);
 	long		(*seek)(struct file *f, s64 offset, u32 whence);	/* NULL: -ESPIPE */
 	async long	(*ioctl)(struct co *co, struct file *f, u32 request, u64 arg);	/* NULL: -ENOTTY */
 	/* Ready events (POLLIN...) now; with @p also register to be woken at changes. */

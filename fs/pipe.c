@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * pipe.c: bounded byte queue between programs.  A pipe hangs at its inode as long as an end is open;
- * the last end to close frees it.  p->lock guards every field but the counts' way from and to zero,
- * which inode->lock guards as well (order: inode->lock, p->lock), and is never held across a wait.
- * Whoever changes the fill level or an end count wakes the other side.
+ * the last end to close frees it.  The lock of its readers' queue guards every field but the counts'
+ * way from and to zero, which inode->lock guards as well (order: inode->lock, rq.lock, wq.lock), and is
+ * never held across a wait.  Whoever changes the fill level or an end count wakes the other side.
  *
  * Bytes in..out lie in a ring of pages which exist only where there are bytes, and one spare, so that
  * a steady stream does not visit the page allocator.  An empty pipe goes back to the start of its page:
@@ -20,55 +20,74 @@
 enum { PIPE_PAGES = 16, PIPE_SIZE = PIPE_PAGES << PAGE_SHIFT, PIPE_ATOMIC = 4096 };
 
 struct pipe {
-	spinlock_t	lock;
-	u32		in, out;		/* bytes ever written, read; wrap */
+	u64		in, out;		/* bytes ever written, read */
 	u32		readers, writers;
 	u32		reader_opens, writer_opens;	/* ever: for those who wait to open */
 	struct waitq	rq, wq;			/* readers, writers that wait; pollers */
-	struct page	*spare;
-	struct page	*slot[PIPE_PAGES];
+	char		*spare;
+	char		*slot[PIPE_PAGES];	/* pages, mapped */
 };
 static struct slab pipe_slab = SLAB("pipe", struct pipe);
 
-static inline u32 pipe_used(const struct pipe *p) { return p->in - p->out; }
-static inline u32 pipe_room(const struct pipe *p) { return PIPE_SIZE - pipe_used(p); }
-static inline struct page **slot_of(struct pipe *p, u32 at)
+static inline u64 pipe_used(const struct pipe *p) { return p->in - p->out; }
+static inline u64 pipe_room(const struct pipe *p) { return PIPE_SIZE - pipe_used(p); }
+static inline char **slot_of(struct pipe *p, u64 at)
 {
 	return &p->slot[at >> PAGE_SHIFT & (PIPE_PAGES - 1)];
 }
-static inline u32 in_page(u32 at) { return at & (PAGE_SIZE - 1); }
+static inline u64 in_page(u64 at) { return at & (PAGE_SIZE - 1); }
 
-static inline void wake_some(struct waitq *q)
+static inline void wake_reader(struct pipe *p)
 {
-	if (!waitq_empty(q))
-		wake_one(q);
+	if (!waitq_empty(&p->rq))
+		wake_one_locked(&p->rq);
+}
+
+static void wake_both(struct pipe *p)
+{
+	wake_all_locked(&p->rq);
+	wake_all(&p->wq);
+}
+
+static inline async long wait_to_read(struct pipe *p)
+{
+	return wait_locked(&p->rq, WAIT_SIGNAL | WAIT_KILL);
 }
 
 /* --- bytes in and out ---------------------------------------------------------------------- */
 
-static char *page_for(struct pipe *p)
+static __attribute__((noinline)) char *page_new(struct pipe *p, char **s)
 {
-	struct page **s = slot_of(p, p->in);
+	struct page *page;
 
-	if (unlikely(!*s)) {
-		*s = p->spare ? p->spare : page_alloc_for(fs_charge(), false);
+	if (p->spare) {
+		*s = p->spare;
 		p->spare = NULL;
-		if (!*s)
-			return NULL;
+	} else {
+		page = page_alloc_for(fs_charge(), false);
+		*s = page ? page_virt(page) : NULL;
 	}
-	return page_virt(*s);
+	return *s;
+}
+
+/* Where the next byte goes; NULL: no memory. */
+static inline char *page_for(struct pipe *p)
+{
+	char **s = slot_of(p, p->in);
+
+	return likely(*s) ? *s : page_new(p, s);
 }
 
 /* As much of @u as there is room for, up to a page that is not there. */
 static long fill(struct pipe *p, struct uio *u)
 {
-	u32 room, n, got;
+	u64 room, n, got;
 	char *page;
 
 	while (u->left && (room = pipe_room(p))) {
 		if (!(page = page_for(p)))
 			return -ENOMEM;
-		n = min(min((u32)PAGE_SIZE - in_page(p->in), room), (u32)min(u->left, 1ul << 30));
+		n = min(min(PAGE_SIZE - in_page(p->in), room), u->left);
 		got = uio_in(u, page + in_page(p->in), n);
 		p->in += got;
 		if (unlikely(got < n))
@@ -81,7 +100,7 @@ static long fill(struct pipe *p, struct uio *u)
 static long fill_whole(struct pipe *p, struct uio *u)
 {
 	struct uio before = *u;
-	u32 in = p->in;
+	u64 in = p->in;
 	long err = fill(p, u);
 
 	if (likely(!err))
@@ -93,19 +112,19 @@ static long fill_whole(struct pipe *p, struct uio *u)
 }
 
 /* The page at *s has been read to its end.  In a full ring its front may have new bytes already. */
-static void drop_page(struct pipe *p, struct page **s)
+static __attribute__((noinline)) void drop_page(struct pipe *p, char **s)
 {
 	if (pipe_used(p) > PIPE_SIZE - PAGE_SIZE)
 		return;
 	if (p->spare)
-		page_put(*s);
+		page_put(virt_page(*s));
 	else
 		p->spare = *s;
 	*s = NULL;
 }
 
 /* After reading from the page at *s. */
-static inline void emptied(struct pipe *p, struct page **s)
+static inline void emptied(struct pipe *p, char **s)
 {
 	if (unlikely(!in_page(p->out)))
 		drop_page(p, s);
@@ -115,13 +134,13 @@ static inline void emptied(struct pipe *p, struct page **s)
 
 static void drain(struct pipe *p, struct uio *u)
 {
-	u32 n, got;
+	u64 n, got;
 
 	while (u->left && p->in != p->out) {
-		struct page **s = slot_of(p, p->out);
+		char **s = slot_of(p, p->out);
 
-		n = min(min((u32)PAGE_SIZE - in_page(p->out), pipe_used(p)), (u32)min(u->left, 1ul << 30));
-		got = uio_out(u, (char *)page_virt(*s) + in_page(p->out), n);
+		n = min(min(PAGE_SIZE - in_page(p->out), pipe_used(p)), u->left);
+		got = uio_out(u, *s + in_page(p->out), n);
 		p->out += got;
 		if (got)
 			emptied(p, s);
@@ -137,15 +156,15 @@ static async long pipe_read(struct co *co, struct file *f, struct uio *u, u64 *p
 	struct pipe *p = f->data;
 	u64 before = u->done;
 
-	guard(&p->lock);
+	guard(&p->rq.lock);
 	if (p->in == p->out) {
 		if (!p->writers || !u->left || u->done)
 			return u->done;
-		return u->nowait ? -EAGAIN : wait_on(&p->rq);
+		return u->nowait ? -EAGAIN : wait_to_read(p);
 	}
 	drain(p, u);
 	if (p->in != p->out)
-		wake_some(&p->rq);	/* pass the baton on */
+		wake_reader(p);		/* pass the baton on */
 	if (!waitq_empty(&p->wq))
 		wake_all(&p->wq);	/* not each fits into the room there is now */
 	return u->done == before && u->fault ? -EFAULT : (long)u->done;
@@ -164,7 +183,7 @@ static async long pipe_write(struct co *co, struct file *f, struct uio *u, u64 *
 	u64 before = u->done;
 	long err;
 
-	guard(&p->lock);
+	guard(&p->rq.lock);
 	if (unlikely(!p->readers))
 		return -EPIPE;
 	if (likely(u->done + u->left <= PIPE_ATOMIC)) {
@@ -175,43 +194,57 @@ static async long pipe_write(struct co *co, struct file *f, struct uio *u, u64 *
 		err = fill(p, u);
 	}
 	if (u->done != before)
-		wake_some(&p->rq);
+		wake_reader(p);
 	if (unlikely(err && u->done == before))
 		return err;
 	return u->left && !err ? write_full(p, u) : (long)u->done;
 }
 
 /* What lies in one page, when nobody waits: most messages. */
-static long pipe_try_write(struct file *f, uaddr_t from, u64 n)
+static async long pipe_try_write(struct file *f, uaddr_t from, u64 n)
 {
 	struct pipe *p = f->data;
 	char *page = NULL;
 
-	guard(&p->lock);
+	guard(&p->rq.lock);
 	if (unlikely(n - 1 >= PAGE_SIZE - in_page(p->in) || pipe_room(p) < n || !p->readers ||
 		     !user_range_ok(from, n) || !(page = page_for(p))))
 		return NOT_NOW;
 	if (unlikely(arch_copy_in(page + in_page(p->in), from, n)))
 		return NOT_NOW;
 	p->in += n;
-	wake_some(&p->rq);
+	wake_reader(p);
 	return n;
 }
 
-static long pipe_try_read(struct file *f, uaddr_t to, u64 n)
+static async long try_read_empty(struct pipe *p, struct file *f, u64 n)
+{
+	long r;
+
+	if (!p->writers || !n || f->flags & O_NONBLOCK)
+		return NOT_NOW;
+	r = wait_to_read(p);
+	return r == -EINTR ? -ERESTART : r;
+}
+
+static async long pipe_try_read(struct file *f, uaddr_t to, u64 n)
 {
 	struct pipe *p = f->data;
-	struct page **s;
-	u32 used;
+	u64 used, at;
+	char **s;
 
-	guard(&p->lock);
-	used = pipe_used(p);
-	if (!used || !user_range_ok(to, n) || !waitq_empty(&p->rq) || !waitq_empty(&p->wq))
+	if (unlikely(!user_range_ok(to, n)))
 		return NOT_NOW;
-	n = min(n, (u64)used);
+	guard(&p->rq.lock);
+	used = pipe_used(p);
+	if (!used)
+		return try_read_empty(p, f, n);
+	if (!waitq_empty(&p->rq) || !waitq_empty(&p->wq))
+		return NOT_NOW;
+	n = min(n, used);
+	at = in_page(p->out);
 	s = slot_of(p, p->out);
-	if (n > PAGE_SIZE - in_page(p->out) ||
-	    arch_copy_out(to, (char *)page_virt(*s) + in_page(p->out), n))
+	if (unlikely(n > PAGE_SIZE - at || arch_copy_out(to, *s + at, n)))
 		return NOT_NOW;
 	p->out += n;
 	emptied(p, s);
@@ -240,9 +273,9 @@ static inline u32 writer_events(const struct pipe *p)
 
 static __attribute__((noinline)) u32 pipe_enlist(struct pipe *p, u32 mode, struct file *f, struct poller *pl)
 {
-	guard(&p->lock);
+	guard(&p->rq.lock);
 	if (mode != O_WRONLY)
-		poll_add(pl, &p->rq);
+		poll_add_locked(pl, &p->rq);
 	if (mode != O_RDONLY)
 		poll_add(pl, &p->wq);
 	return (mode != O_WRONLY ? reader_events(p, f) : 0) | (mode != O_RDONLY ? writer_events(p) : 0);
@@ -287,19 +320,18 @@ static void pipe_free(struct pipe *p)
 {
 	for (u32 i = 0; i < PIPE_PAGES; i++)
 		if (p->slot[i])
-			page_put(p->slot[i]);
+			page_put(virt_page(p->slot[i]));
 	if (p->spare)
-		page_put(p->spare);
+		page_put(virt_page(p->spare));
 	slab_free(&pipe_slab, p);
 }
 
 static bool leave_end(struct pipe *p, u32 mode)
 {
-	guard(&p->lock);
+	guard(&p->rq.lock);
 	p->readers -= mode != O_WRONLY;
 	p->writers -= mode != O_RDONLY;
-	wake_all(&p->rq);
-	wake_all(&p->wq);
+	wake_both(p);
 	return !p->readers && !p->writers;
 }
 
@@ -329,14 +361,13 @@ static void enter_end(struct pipe *p, struct file *f)
 {
 	u32 mode = f->flags & O_ACCMODE;
 
-	guard(&p->lock);
+	guard(&p->rq.lock);
 	f->pos = mode == O_WRONLY ? p->reader_opens : p->writer_opens;
 	p->readers += mode != O_WRONLY;
 	p->writers += mode != O_RDONLY;
 	p->reader_opens += mode != O_WRONLY;
 	p->writer_opens += mode != O_RDONLY;
-	wake_all(&p->rq);
-	wake_all(&p->wq);
+	wake_both(p);
 	f->ops = &pipe_ops;
 	f->data = p;
 }
@@ -366,9 +397,9 @@ async long fifo_wait(struct file *f)
 
 	if (f->ops != &pipe_ops || mode == O_RDWR || f->flags & O_NONBLOCK)
 		return 0;
-	guard(&p->lock);
+	guard(&p->rq.lock);
 	if (mode == O_RDONLY)
-		return p->writers || p->writer_opens != (u32)f->pos ? 0 : wait_on(&p->rq);
+		return p->writers || p->writer_opens != (u32)f->pos ? 0 : wait_to_read(p);
 	return p->readers || p->reader_opens != (u32)f->pos ? 0 : wait_on(&p->wq);
 }
 

@@ -140,7 +140,12 @@ struct thread {
 	struct context		ctx;
 	struct task		task;		/* last: its frames follow */
 };
-enum { CALL_NEW, CALL_BEGUN, CALL_DONE };	/* not begun; returned PENDING; result is stored */
+enum {
+	CALL_NEW,		/* not begun */
+	CALL_BEGUN,		/* returned PENDING */
+	CALL_DONE,		/* its result is stored */
+	CALL_FAULT,		/* no call: a page fault, which returned PENDING */
+};
 enum { THREAD_FRAMES = 432 };		/* make lint: more than the longest chain */
 
 static inline struct thread *thread_of(struct task *t) { return container_of(t, struct thread, task); }

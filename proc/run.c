@@ -55,7 +55,7 @@ bool kernel_page_fault(struct context *ctx)
 		t->faults++;
 		return true;
 	}
-	t->call_state = r == PENDING ? CALL_BEGUN : CALL_NEW;
+	t->call_state = r == PENDING ? CALL_FAULT : CALL_NEW;
 	return false;
 }
 
@@ -90,11 +90,38 @@ static async long thread_begin(struct co *co, struct thread *t)
 	return 0;
 }
 
+static async long trap_handle(struct co *co, struct thread *t)
+{
+	enum cause cause = ctx_cause(&t->ctx);
+
+	if (likely(cause == CAUSE_SYSCALL))
+		return syscall_continue(co, t);
+	if (cause == CAUSE_FAULT)
+		return fault_handle(t);
+	trap_signal(t, cause);
+	return 0;
+}
+
+static bool waits(const struct thread *t)
+{
+	return t->call_state == CALL_BEGUN || t->call_state == CALL_FAULT;
+}
+
+/* Run the program until it stops for a reason that is dealt with here: 0.  Else the hart may be another
+ * task's by now, and the result is that one's. */
+static long program_run(struct thread *t)
+{
+	struct context *stopped = arch_user_enter(&t->ctx);
+	struct task *now = task_current();
+
+	if (likely(stopped == &t->ctx && !waits(t)))
+		return 0;
+	return !now || (now->main == thread_run && waits(thread_of(now))) ? PENDING : HANDED;
+}
+
 static async long thread_loop(struct co *co, struct thread *t)
 {
-	struct {
-		enum cause	cause;
-	} *f = co_frame(co);
+	struct { u8 none; } *f = co_frame(co);
 	long r;
 
 	co_begin(f);
@@ -116,17 +143,7 @@ static async long thread_loop(struct co *co, struct thread *t)
 		}
 		t->call_state = CALL_NEW;
 		co->at = 0;			/* calls from the trap begin afresh */
-		f->cause = arch_user_enter(&t->ctx);
-		if (f->cause == CAUSE_SYSCALL && t->call_state == CALL_BEGUN)
-			await_begun(r = syscall_continue(co, t));
-		else if (f->cause == CAUSE_SYSCALL)
-			await(r = syscall_continue(co, t));
-		else if (f->cause == CAUSE_FAULT && t->call_state == CALL_BEGUN)
-			await_begun(r = fault_handle(t));
-		else if (f->cause == CAUSE_FAULT)
-			await(r = fault_handle(t));
-		else
-			trap_signal(t, f->cause);
+		await_after(program_run(t), r = trap_handle(co, t));
 	}
 	await(r = thread_leave(co, t));
 	return 0;
@@ -141,6 +158,7 @@ long thread_run(struct co *co, struct task *task)
 
 	vm_activate(t->vm);
 	r = thread_loop(co, t);
-	ctx_save_fp(&t->ctx);
+	if (likely(task_current() == task))
+		ctx_save_fp(&t->ctx);
 	return r;
 }

@@ -63,7 +63,7 @@ static long check_write(struct file *f, const u64 *a)
 	return f->ops->write ? 0 : -EINVAL;
 }
 
-static async long read_whole(struct co *co, const u64 *a)
+static __attribute__((noinline)) async long read_whole(struct co *co, const u64 *a)
 {
 	struct { struct file *file; struct uio u; } *f = co_frame(co);
 	long r;
@@ -90,7 +90,7 @@ static async long read_whole(struct co *co, const u64 *a)
 	co_end();
 }
 
-static async long write_whole(struct co *co, const u64 *a)
+static __attribute__((noinline)) async long write_whole(struct co *co, const u64 *a)
 {
 	struct { struct file *file; struct uio u; } *f = co_frame(co);
 	long r;

@@ -88,12 +88,14 @@ static void call_finish(struct thread *t, long r, u32 flags)
 }
 
 /* The call does not go straight back: it waits, wants the run loop, or a signal is there. */
-static __attribute__((noinline)) long call_leave(struct thread *t, u64 number, long r)
+static __attribute__((noinline)) long call_leave(struct thread *t, long r)
 {
 	if (r == PENDING) {
 		t->call_state = CALL_BEGUN;
-	} else if (r == CALL_LEAVES) {
-		t->calls[number]--;		/* not begun */
+		return ARCH_SWITCH;
+	}
+	if (r == CALL_LEAVES) {
+		t->calls[ctx_number(&t->ctx)]--;	/* not begun */
 	} else {
 		call_finish(t, r, 0);
 	}
@@ -111,8 +113,47 @@ long kernel_syscall(struct context *ctx)
 	t->calls[number]++;
 	long r = t->calls_fast[number].fn(t->call_co, ctx_args(ctx));
 	if (unlikely(r <= PENDING || atomic_load_explicit(&t->task.pending, memory_order_relaxed)))
-		return call_leave(t, number, r);
+		return call_leave(t, r);
 	return r;
+}
+
+/* The thread has the hart again, and its call goes on: true when that is over and the program may. */
+static inline bool call_again(struct thread *t)
+{
+	long r;
+
+	if (unlikely(t->call_state != CALL_BEGUN)) {
+		t->call_state = CALL_NEW;		/* it waits for a page: the run loop looks for it */
+		return false;
+	}
+	vm_activate(t->vm);
+	r = t->calls_fast[ctx_number(&t->ctx)].fn(t->call_co, ctx_args(&t->ctx));
+	if (unlikely(r == PENDING))
+		return false;
+	call_finish(t, r, 0);
+	if (unlikely(atomic_load_explicit(&t->task.pending, memory_order_relaxed)))
+		return false;
+	t->call_state = CALL_NEW;
+	t->call_co->at = 0;
+	return true;
+}
+
+/* From the trap, interrupts off: the call of @ctx waits.  If the next task is a thread that waited in a
+ * call as well, its program goes on with no way back through the executor. */
+struct context *kernel_switch(struct context *ctx)
+{
+	struct task *next;
+	struct thread *t;
+
+	ctx_save_fp(ctx);
+	next = exec_switch();
+	if (unlikely(!next || next->main != thread_run))
+		return NULL;
+	t = thread_of(next);
+	if (unlikely(!call_again(t)))
+		return NULL;
+	ctx_check_fp(&t->ctx);
+	return &t->ctx;
 }
 
 /* The slow way: calls that want all registers, traced ones, those that are not there. */

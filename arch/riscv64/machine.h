@@ -130,5 +130,17 @@ static inline void ctx_skip_trap(struct context *c) { c->x[0] += 4; }
 static inline u64 ctx_fault_address(const struct context *c) { return c->value; }
 static inline u64 ctx_user_ticks(const struct context *c) { return c->user_ticks; }
 u32 ctx_fault_access(const struct context *c);	/* enum access */
+void fp_put_away(struct context *c);
+void fp_look(struct context *c);
+static inline void ctx_save_fp(struct context *c)
+{
+	if (unlikely((c->status & SSTATUS_FS) == SSTATUS_FS_DIRTY))
+		fp_put_away(c);
+}
+static inline void ctx_check_fp(struct context *c)
+{
+	if (unlikely(c->status & SSTATUS_FS))
+		fp_look(c);
+}
 /* After CAUSE_ILLEGAL: the instruction exists, for the kernel (csr access, sret, wfi, sfence). */
 static inline bool ctx_privileged(const struct context *c) { return (c->value & 0x7f) == 0x73; }

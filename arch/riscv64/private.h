@@ -26,7 +26,7 @@ struct kernel_frame {
 
 extern pte_t kernel_root[512];
 
-u64 user_enter(struct context *ctx);			/* switch.S: scause */
+struct context *user_enter(struct context *ctx);	/* switch.S: as arch_user_enter() */
 void fp_save(u64 *f, u64 *fcsr);			/* fp.S */
 void fp_load(const u64 *f, const u64 *fcsr);
 void kernel_trap(struct kernel_frame *f, u64 cause, u64 value);

@@ -9,7 +9,8 @@
  *
  * A system call first takes the short way: only what C may destroy is saved, kernel_syscall() is
  * called on the same kernel stack, and if it has an answer the program goes on at once.  Otherwise
- * the rest is saved, and user_enter() returns.  Page faults are tried the same way.
+ * the rest is saved, and user_enter() returns.  Page faults are tried the same way.  If the call waits,
+ * another program may go on from here, as if user_enter() had been called for that one.
  */
 #define X(n)		((n) * 8)
 #define CTX_STATUS	256
@@ -25,6 +26,24 @@
 
 #define KFRAME		112			/* ctx, ra, s0-s11 */
 #define NFRAME		160			/* struct kernel_frame */
+
+	/* What C has kept of the program at a0. */
+	.macro	save_rest
+	sd	s0, X(8)(a0)
+	sd	s1, X(9)(a0)
+	sd	s2, X(18)(a0)
+	sd	s3, X(19)(a0)
+	sd	s4, X(20)(a0)
+	sd	s5, X(21)(a0)
+	sd	s6, X(22)(a0)
+	sd	s7, X(23)(a0)
+	sd	s8, X(24)(a0)
+	sd	s9, X(25)(a0)
+	sd	s10, X(26)(a0)
+	sd	s11, X(27)(a0)
+	csrr	t1, sstatus
+	sd	t1, CTX_STATUS(a0)
+	.endm
 
 	.text
 	.globl	trap_entry
@@ -114,33 +133,30 @@ not_call:
 	j	resume
 leave_fault:
 	mv	a0, t6
-	ld	a1, CTX_CAUSE(a0)
 	j	leave_saved
 
-	/* Back into the run loop: a0 = ctx, a1 = scause, sp = kernel stack. */
+	/* The call has no answer yet: t6 = ctx, t2 = ARCH_LEAVE, a0 = this or ARCH_SWITCH. */
 leave_call:
-	mv	a0, t6
 	li	a1, 8
+	sd	a1, CTX_CAUSE(t6)
+	mv	a1, a0
+	mv	a0, t6
+	save_rest
+	beq	a1, t2, return
+	call	kernel_switch
+	beqz	a0, return
+	mv	t6, a0
+	sd	t6, 0(sp)
+	j	go
+
+	/* Back into the run loop: a0 = ctx, a1 = scause, sp = kernel stack. */
 leave:
 	csrr	t0, stval
 	sd	a1, CTX_CAUSE(a0)
 	sd	t0, CTX_VALUE(a0)
 leave_saved:
-	sd	s0, X(8)(a0)
-	sd	s1, X(9)(a0)
-	sd	s2, X(18)(a0)
-	sd	s3, X(19)(a0)
-	sd	s4, X(20)(a0)
-	sd	s5, X(21)(a0)
-	sd	s6, X(22)(a0)
-	sd	s7, X(23)(a0)
-	sd	s8, X(24)(a0)
-	sd	s9, X(25)(a0)
-	sd	s10, X(26)(a0)
-	sd	s11, X(27)(a0)
-	csrr	t1, sstatus
-	sd	t1, CTX_STATUS(a0)
-	mv	a0, a1
+	save_rest
+return:
 	ld	ra, 8(sp)
 	ld	s0, 16(sp)
 	ld	s1, 24(sp)
@@ -157,7 +173,7 @@ leave_saved:
 	addi	sp, sp, KFRAME
 	ret
 
-	/* u64 user_enter(struct context *ctx): interrupts are off. */
+	/* struct context *user_enter(struct context *ctx): interrupts are off. */
 	.globl	user_enter
 user_enter:
 	addi	sp, sp, -KFRAME
@@ -175,9 +191,10 @@ user_enter:
 	sd	s9, 88(sp)
 	sd	s10, 96(sp)
 	sd	s11, 104(sp)
-	sd	sp, CTX_KSP(a0)
-	sd	tp, CTX_KTP(a0)
 	mv	t6, a0
+go:
+	sd	sp, CTX_KSP(t6)
+	sd	tp, CTX_KTP(t6)
 	ld	t0, X(0)(t6)
 	ld	t1, CTX_STATUS(t6)
 	csrw	sepc, t0

@@ -49,9 +49,11 @@ void kernel_trap(struct kernel_frame *f, u64 cause, u64 value)
 		     cause == TRAP_BREAKPOINT ? "breakpoint" : "unexpected trap", f->sepc, value);
 }
 
-static enum cause classify(u64 scause)
+enum cause ctx_cause(const struct context *ctx)
 {
-	switch (scause) {
+	if (ctx->cause & TRAP_INTERRUPT)
+		return CAUSE_INTERRUPT;
+	switch (ctx->cause) {
 	case TRAP_ECALL_USER:
 		return CAUSE_SYSCALL;
 	case TRAP_FETCH_PAGE: case TRAP_LOAD_PAGE: case TRAP_STORE_PAGE:
@@ -99,10 +101,8 @@ static bool fp_first_use(struct context *ctx)
 }
 
 /* Save what the program changed; @ctx's registers may still be used until another program's come. */
-void ctx_save_fp(struct context *ctx)
+void fp_put_away(struct context *ctx)
 {
-	if ((ctx->status & SSTATUS_FS) != SSTATUS_FS_DIRTY)
-		return;
 	csr_set(sstatus, SSTATUS_FS_CLEAN);
 	fp_save(ctx->f, &ctx->fcsr);
 	csr_clear(sstatus, SSTATUS_FS);
@@ -118,23 +118,24 @@ void fp_forget(struct context *ctx)
 
 /* --- programs ------------------------------------------------------------------------------------------ */
 
-enum cause arch_user_enter(struct context *ctx)
+/* Before @ctx's program goes on. */
+void fp_look(struct context *ctx)
 {
-	u64 scause;
-
-	arch_irq_off();
-	if ((ctx->status & SSTATUS_FS) && !fp_is_here(ctx))
+	if (!fp_is_here(ctx))
 		fp_set(ctx, 0);
+}
+
+struct context *arch_user_enter(struct context *ctx)
+{
+	arch_irq_off();
+	ctx_check_fp(ctx);
 	do
-		scause = user_enter(ctx);
-	while (unlikely(scause == TRAP_ILLEGAL && fp_first_use(ctx)));
-	if (scause & TRAP_INTERRUPT) {
-		interrupt(scause);
-		arch_irq_on();
-		return CAUSE_INTERRUPT;
-	}
+		ctx = user_enter(ctx);
+	while (unlikely(ctx && ctx->cause == TRAP_ILLEGAL && fp_first_use(ctx)));
+	if (ctx && ctx->cause & TRAP_INTERRUPT)
+		interrupt(ctx->cause);
 	arch_irq_on();
-	return classify(scause);
+	return ctx;
 }
 
 u32 ctx_fault_access(const struct context *c)
