@@ -49,12 +49,21 @@ bool arch_random(u64 *out);			/* the processor's own entropy, if it has any */
 /* --- address spaces --------------------------------------------------------------------------- */
 
 long arch_mmu_init(struct mmu *m);		/* empty user half, kernel half shared; -ENOMEM */
-void arch_mmu_destroy(struct mmu *m);		/* frees the tables; entries must be gone already */
+void arch_mmu_destroy(struct mmu *m);		/* links have been cleared; frees what is above them */
 void arch_mmu_activate(struct mmu *m);		/* use it on this hart (NULL: kernel only) */
 
-/* The entry of @va in the last-level table, or NULL if there is no table: -ENOMEM is NULL too
- * when @create.  Entries of one table are consecutive up to the next multiple of PT_SPAN. */
-pte_t *arch_pte(struct mmu *m, uaddr_t va, bool create);
+/* The entry of @va in the last-level table; NULL: there is no table, or, for arch_pte_own(), its link
+ * is marked.  Entries of one table are consecutive up to the next multiple of PT_SPAN. */
+pte_t *arch_pte(struct mmu *m, uaddr_t va);
+pte_t *arch_pte_own(struct mmu *m, uaddr_t va);
+/* The link of @va's last-level table, 0 if there is none yet; NULL: no memory. */
+pte_t *arch_link(struct mmu *m, uaddr_t va);
+/* A link that is 0 gets @value (link_make()); to change or clear one later, store to it. */
+void arch_link_add(struct mmu *m, pte_t *link, uaddr_t va, pte_t value);
+/* All links in use, in any order; *cursor is 0 first.  *base: the first address mapped there. */
+pte_t *arch_link_next(struct mmu *m, u64 *cursor, uaddr_t *base);
+pte_t *arch_table_alloc(void);			/* a last-level table, all zero; NULL: no memory */
+void arch_table_free(pte_t *table);		/* all zero again */
 u64 arch_mmu_tables(const struct mmu *m);	/* bytes in page tables */
 void arch_mmu_trim(void);			/* give back page tables kept for reuse */
 

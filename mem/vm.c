@@ -106,6 +106,11 @@ struct area *vm_find(struct vm *v, uaddr_t addr)
 	return find(v, addr);
 }
 
+struct area *vm_next(struct vm *v, struct area *a)
+{
+	return RB_NEXT(areas, &v->areas, a);
+}
+
 /* Room for one more area, paid. */
 static long area_claim(struct vm *v)
 {
@@ -135,7 +140,7 @@ static void area_take_out(struct vm *v, struct area *a, struct dead *dead)
 
 static bool mergeable(const struct area *a, const struct area *b)
 {
-	return a->end == b->start && !((a->flags ^ b->flags) & ~VM_OWN) && a->set == b->set &&
+	return a->end == b->start && a->flags == b->flags && a->set == b->set &&
 	       a->file == b->file && a->name == b->name && !(a->flags & VM_STACK) &&
 	       (!a->set || a->offset + area_pages(a->end - a->start) == b->offset);
 }
@@ -148,7 +153,6 @@ static struct area *merge_down(struct vm *v, struct area *a, struct dead *dead)
 	if (!before || !mergeable(before, a))
 		return a;
 	before->end = a->end;
-	before->flags |= a->flags & VM_OWN;
 	area_take_out(v, a, dead);
 	return before;
 }
@@ -310,7 +314,8 @@ static long unmap_locked(struct vm *v, uaddr_t start, uaddr_t end, struct dead *
 {
 	struct area *a = find(v, start), *next;
 
-	if (a && a->start < start && a->end > end && split(v, end))
+	if (tables_own(v, start, end) ||
+	    (a && a->start < start && a->end > end && split(v, end)))
 		return -ENOMEM;
 	for (; a && a->start < end; a = next) {
 		next = a->end < end ? RB_NEXT(areas, &v->areas, a) : NULL;
@@ -530,6 +535,8 @@ static long change_locked(
 		return -ENOMEM;
 	if ((mask & flags & VM_WRITE) && !may_write(v, start, end))
 		return -EACCES;
+	if ((mask & VM_RIGHTS) && tables_own(v, start, end))
+		return -ENOMEM;
 	err = split_range(v, start, end, dead);
 	if (!err)
 		change(v, start, end, mask, flags, dead);
@@ -610,6 +617,8 @@ long vm_discard(struct vm *v, uaddr_t addr, u64 len)
 		return -EINVAL;
 	end = addr + len;
 	guard(&v->lock);
+	if (tables_own(v, addr, end))
+		return -EAGAIN;
 	for (struct area *a = find(v, addr); a && a->start < end;
 		a = RB_NEXT(areas, &v->areas, a)) {
 		if (a->flags & VM_LOCKED)
@@ -625,7 +634,7 @@ long vm_present(struct vm *v, uaddr_t addr, u64 pages, u8 *out)
 	if (!range_mapped(v, addr, addr + (pages << PAGE_SHIFT)))
 		return -ENOMEM;
 	for (u64 i = 0; i < pages; i++) {
-		pte_t *e = arch_pte(&v->mmu, addr + (i << PAGE_SHIFT), false);
+		pte_t *e = arch_pte(&v->mmu, addr + (i << PAGE_SHIFT));
 
 		out[i] = e && *e;
 	}
@@ -742,7 +751,7 @@ struct vm *vm_create(struct charge *c)
 
 	if (!v)
 		return NULL;
-	memset(v, 0, sizeof(*v));
+	memset(v, 0, offsetof(struct vm, lent));
 	v->refs = 1;
 	v->charge = c;
 	v->mmap_top = USER_TOP - PAGE_SIZE;
@@ -799,8 +808,9 @@ void vm_put(struct vm *v)
 	if (!v || atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	unload(v);
+	tables_release(v);
 	areas_free(v);
-	check(!v->resident);
+	tables_free(v);
 	arch_mmu_destroy(&v->mmu);
 	charge_back(v->charge, v->charged_tables +
 		    (v->area_count + AREAS_PER_FRAME - 1) / AREAS_PER_FRAME);
@@ -822,7 +832,7 @@ static void copy_facts(struct vm *to, const struct vm *from)
 	to->limit = from->limit;
 }
 
-static long fork_area(struct vm *to, struct vm *from, const struct area *a, bool *changed)
+static long fork_area(struct vm *to, const struct area *a)
 {
 	struct area *b;
 
@@ -836,27 +846,50 @@ static long fork_area(struct vm *to, struct vm *from, const struct area *a, bool
 	b->flags &= ~VM_LOCKED;
 	to->mapped += b->end - b->start;
 	RB_INSERT(areas, &to->areas, b);
-	/* What the file has the child finds there, when it wants it. */
-	return a->set && !(a->flags & VM_OWN) ? 0 : pages_fork(to, from, a, changed);
+	return 0;
 }
 
-struct vm *vm_fork(struct vm *from)
+static long unmap_dontfork(struct vm *v, struct dead *dead)
+{
+	struct area *next;
+	long err = 0;
+
+	for (struct area *a = RB_MIN(areas, &v->areas); a && !err; a = next) {
+		next = RB_NEXT(areas, &v->areas, a);
+		if (a->flags & VM_DONTFORK)
+			err = unmap_locked(v, a->start, a->end, dead);
+	}
+	return err;
+}
+
+static long fork_locked(struct vm *to, struct vm *from, uaddr_t hot, struct dead *dead)
+{
+	bool all = true;
+	long err = 0;
+
+	copy_facts(to, from);
+	for (struct area *a = RB_MIN(areas, &from->areas); a && !err;
+		a = RB_NEXT(areas, &from->areas, a)) {
+		all &= !(a->flags & VM_DONTFORK);
+		err = fork_area(to, a);
+	}
+	if (!err)
+		err = tables_fork(to, from, hot);
+	return err || all ? err : unmap_dontfork(to, dead);
+}
+
+struct vm *vm_fork(struct vm *from, uaddr_t hot)
 {
 	struct vm *to = vm_create(from->charge);
-	bool changed = false;
-	long err = 0;
+	struct dead dead = { NULL };
+	long err;
 
 	if (!to)
 		return NULL;
 	spin_lock(&from->lock);
-	copy_facts(to, from);
-	for (struct area *a = RB_MIN(areas, &from->areas); a && !err;
-		a = RB_NEXT(areas, &from->areas, a))
-		if (!(a->flags & VM_DONTFORK))
-			err = fork_area(to, from, a, &changed);
-	if (changed)
-		pages_flush(from, 0, USER_TOP);
+	err = fork_locked(to, from, hot, &dead);
 	spin_unlock(&from->lock);
+	free_dead(&dead);
 	if (!err)
 		return to;
 	vm_put(to);

@@ -22,7 +22,6 @@ enum { /* area.flags; the rights equal PROT_* of the Linux ABI */
 	VM_LOCKED = 128,
 	VM_HEAP = 256, /* brk */
 	VM_VDSO = 512,
-	VM_OWN = 2048, /* some pages are copies of the file's: fork must take them along */
 	VM_NOWRITE = 1024, /* shared mapping of a file not open for writing: mprotect refuses */
 };
 
@@ -39,6 +38,14 @@ struct area {				/* [start, end) */
 /* How areas hold their files: set by the room that has files (sys/mem.c); NULL: not counted. */
 struct vm_file_ops { void (*get)(void *file), (*put)(void *file); };
 extern struct vm_file_ops vm_file_ops;
+
+enum { VM_LENT = 4, LENT_OWN = 36 };
+struct lent {				/* a table copied without its references: vm_tables.c */
+	pte_t		*table, *origin;
+	u16		first, end;	/* entries that may be in use */
+	u16		count;		/* of own[], its entries that are not the original's */
+	u16		own[LENT_OWN];
+};
 
 struct vm {
 	spinlock_t	lock;
@@ -62,12 +69,16 @@ struct vm {
 	u64		peak_resident;
 	u64		limit;		/* RLIMIT_AS, bytes */
 	_Atomic u64	faults;
+	bool		forked;		/* there may be tables that are shared or lent */
+	u32		lent_count;
+	struct lent	lent[VM_LENT];	/* not cleared */
 };
 
 struct vm *vm_create(struct charge *c);
 static inline struct vm *vm_get(struct vm *v) { atomic_fetch_add(&v->refs, 1); return v; }
 void vm_put(struct vm *v);			/* the last one unmaps everything */
-struct vm *vm_fork(struct vm *from);		/* copy-on-write copy; NULL: no memory */
+/* A copy-on-write copy; NULL: no memory.  Both will write to the page at @hot at once: the stack. */
+struct vm *vm_fork(struct vm *from, uaddr_t hot);
 /* This hart runs programs in @v, which the caller holds.  Switches only if another one was loaded;
  * NULL, "none", leaves the table where it is: cheap, and the same program often comes back.  The last
  * vm_put() switches away from a space that is still loaded. */
@@ -84,7 +95,8 @@ long vm_unmap(struct vm *v, uaddr_t addr, u64 len);
 long vm_protect(struct vm *v, uaddr_t addr, u64 len, u32 rights);
 long vm_mark(struct vm *v, uaddr_t addr, u64 len, u32 flag, bool on);	/* VM_LOCKED, VM_DONTFORK */
 long vm_brk(struct vm *v, uaddr_t to);		/* returns the new (or unchanged) break */
-long vm_discard(struct vm *v, uaddr_t addr, u64 len);	/* MADV_DONTNEED */
+/* MADV_DONTNEED; -EAGAIN: a shared table could not be copied. */
+long vm_discard(struct vm *v, uaddr_t addr, u64 len);
 /* mremap: the new address; @fixed_to 0: anywhere. */
 long vm_remap(struct vm *v, uaddr_t old, u64 old_len, u64 new_len, bool may_move, uaddr_t fixed_to);
 /* mincore: one byte a page, 1 if it is present; -ENOMEM if part of the range is not mapped. */

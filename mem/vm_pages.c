@@ -12,11 +12,9 @@
 #include "core/log.h"
 #include "mem/vm_private.h"
 
-enum { AROUND = 16, FLUSH_SINGLY = 16 };	/* pages */
+enum { FLUSH_SINGLY = 16 };	/* pages */
 
 /* --- entries ---------------------------------------------------------------------------------- */
-
-static inline bool is_loaded(const struct vm *v) { return this_cpu()->mmu == v; }
 
 void pages_flush(struct vm *v, uaddr_t start, uaddr_t end)
 {
@@ -30,21 +28,7 @@ void pages_flush(struct vm *v, uaddr_t start, uaddr_t end)
 		arch_tlb_page(start);
 }
 
-static inline pte_t entry_make(const struct area *a, paddr_t pa, bool cow)
-{
-	u32 f = a->flags;
-	pte_t e;
-
-	if (unlikely(!(f & VM_RIGHTS)))
-		e = pte_hide(pte_make(pa, true, false, false));
-	else
-		e = pte_make(pa, f & (VM_READ | VM_WRITE), (f & VM_WRITE) && !cow, f & VM_EXEC);
-	return cow ? pte_mark_cow(e) : e;
-}
-
-static inline struct page *entry_page(pte_t e) { return phys_page(pte_phys(e)); }
-
-/* The same for loops: @frames is frame_zero(). */
+/* entry_page() for loops: @frames is frame_zero(). */
 static inline struct page *frame_zero(void) { return pages - (page_base >> PAGE_SHIFT); }
 static inline struct page *page_among(struct page *frames, pte_t e)
 {
@@ -55,29 +39,7 @@ static inline struct page *page_among(struct page *frames, pte_t e)
 static inline pte_t *entries(struct vm *v, uaddr_t at, uaddr_t end, uaddr_t *stop)
 {
 	*stop = min(align_down(at, PT_SPAN) + PT_SPAN, end);
-	return arch_pte(&v->mmu, at, false);
-}
-
-static __attribute__((noinline)) pte_t *make_tables(struct vm *v, uaddr_t addr)
-{
-	enum { MOST = 3 };			/* a walk makes fewer */
-	u64 before = arch_mmu_tables(&v->mmu), made;
-	pte_t *e;
-
-	if (!charge_try(v->charge, MOST))
-		return NULL;
-	e = arch_pte(&v->mmu, addr, true);
-	made = area_pages(arch_mmu_tables(&v->mmu) - before);
-	charge_back(v->charge, MOST - made);
-	v->charged_tables += made;
-	return e;
-}
-
-pte_t *pages_entry(struct vm *v, uaddr_t addr)
-{
-	pte_t *e = arch_pte(&v->mmu, addr, false);
-
-	return likely(e) ? e : make_tables(v, addr);
+	return arch_pte(&v->mmu, at);
 }
 
 static inline void count_resident(struct vm *v, u64 n)
@@ -89,10 +51,7 @@ static inline void count_resident(struct vm *v, u64 n)
 
 /* --- ranges ----------------------------------------------------------------------------------- */
 
-struct dropped { u64 frames, zeros, back; };
-
-/* Let go what the entries [e, last) of one table hold. */
-static void drop_entries(pte_t *e, const pte_t *last, struct charge *c, struct dropped *d)
+void drop_entries(pte_t *e, const pte_t *last, struct charge *c, struct dropped *d)
 {
 	struct page *frames = frame_zero(), *zero = zero_page;
 	u64 gone = 0;
@@ -152,61 +111,18 @@ void pages_protect(struct vm *v, const struct area *a, uaddr_t start, uaddr_t en
 		arch_fence_instructions();
 }
 
-/* Both spaces share the frames of one table; private ones are copied when written to.  Result:
- * frames other than the zero page. */
-static u64 fork_entries(pte_t *d, pte_t *s, const pte_t *last, bool private)
-{
-	struct page *frames = frame_zero(), *zero = zero_page;
-	u64 n = 0;
-
-	for (; s < last; s++, d++) {
-		pte_t e = *s;
-		struct page *p;
-
-		if (!e)
-			continue;
-		p = page_among(frames, e);
-		if (private)
-			*s = e = pte_mark_cow(e);
-		*d = e;
-		n += p != zero;
-		page_get(p);
-	}
-	return n;
-}
-
-long pages_fork(struct vm *to, struct vm *from, const struct area *a, bool *changed)
-{
-	bool private = !(a->flags & VM_SHARED);
-	uaddr_t at = a->start, stop;
-
-	for (; at < a->end; at = stop) {
-		pte_t *s = entries(from, at, a->end, &stop), *d, *last;
-
-		if (!s)
-			continue;
-		for (last = s + area_pages(stop - at); s < last && !*s; s++)
-			at += PAGE_SIZE;
-		if (s == last)
-			continue;
-		d = pages_entry(to, at);
-		if (!d)
-			return -ENOMEM;
-		*changed |= private;
-		count_resident(to, fork_entries(d, s, last, private));
-	}
-	return 0;
-}
-
 long pages_prepare(struct vm *v, uaddr_t from, uaddr_t to, u64 len)
 {
 	uaddr_t end = from + len, stop;
+	struct lent *none;
 
+	if (tables_own(v, from, end) || tables_own(v, to, to + len))
+		return -ENOMEM;
 	for (uaddr_t at = from; at < end; at = stop) {
 		pte_t *e = entries(v, at, end, &stop);
 
 		for (; e && at < stop; e++, at += PAGE_SIZE)
-			if (*e && !pages_entry(v, to + (at - from)))
+			if (*e && !table_entry(v, to + (at - from), &none))
 				return -ENOMEM;
 	}
 	return 0;
@@ -221,7 +137,7 @@ void pages_move(struct vm *v, uaddr_t from, uaddr_t to, u64 len)
 
 		for (; e && at < stop; e++, at += PAGE_SIZE)
 			if (*e) {
-				*arch_pte(&v->mmu, to + (at - from), false) = *e;
+				*arch_pte(&v->mmu, to + (at - from)) = *e;
 				*e = 0;
 			}
 	}
@@ -235,30 +151,37 @@ struct fault {
 	const struct area	*a;
 	uaddr_t			addr;		/* of the page */
 	pte_t			*e;		/* its entry */
+	struct lent		*lent;		/* its table is on loan */
 	bool			write;
 };
 
 /* Map @p at entry @e, which takes the reference. */
-static inline void install(const struct area *a, pte_t *e, struct page *p, bool cow)
+static inline void install(
+	const struct area *a, pte_t *e, struct lent *lent, struct page *p, bool cow)
 {
+	pte_t old = *e;
+
 	*e = entry_make(a, page_phys(p), cow);
+	if (unlikely(lent))
+		lent_note(lent, e, old);
 	if (unlikely(a->flags & VM_EXEC))
 		arch_fence_instructions();
 }
 
-static inline long fault_zeros(struct vm *v, const struct area *a, pte_t *e, bool write)
+static inline long fault_zeros(
+	struct vm *v, const struct area *a, pte_t *e, struct lent *lent, bool write)
 {
 	struct page *p;
 
 	if (!write) {
 		page_get(zero_page);
-		install(a, e, zero_page, true);
+		install(a, e, lent, zero_page, true);
 		return 0;
 	}
 	p = page_alloc_for(v->charge, true);
 	if (unlikely(!p))
 		return -ENOMEM;
-	install(a, e, p, false);
+	install(a, e, lent, p, false);
 	count_resident(v, 1);
 	return 0;
 }
@@ -273,12 +196,16 @@ static inline struct page *page_duplicate(struct vm *v, struct page *from)
 	return p;
 }
 
+/* The entry's reference is its own, not that of the table it was lent by. */
+static inline bool entry_owns(const struct fault *f) { return !f->lent || pte_own(*f->e); }
+
 static long copy_on_write(const struct fault *f)
 {
 	struct page *old = entry_page(*f->e), *p;
+	bool own = entry_owns(f);
 
-	if (page_refs(old) == 1) {		/* all others have copied or gone */
-		install(f->a, f->e, old, false);
+	if (own && page_refs(old) == 1) {	/* all others have copied or gone */
+		install(f->a, f->e, f->lent, old, false);
 		arch_tlb_page(f->addr);
 		return 0;
 	}
@@ -287,18 +214,25 @@ static long copy_on_write(const struct fault *f)
 		return -ENOMEM;
 	if (old == zero_page)
 		count_resident(f->v, 1);
-	install(f->a, f->e, p, false);
+	install(f->a, f->e, f->lent, p, false);
 	arch_tlb_page(f->addr);
-	page_put(old);
+	if (own)
+		page_put(old);
 	return 0;
 }
 
 /* The page is there, but not for this; or was installed since by another thread. */
 static inline long fault_present(const struct fault *f)
 {
-	if (f->write && pte_cow(*f->e))
+	pte_t e = *f->e;
+
+	if (f->write && pte_cow(e))
 		return copy_on_write(f);
-	install(f->a, f->e, entry_page(*f->e), pte_cow(*f->e));
+	*f->e = entry_make(f->a, pte_phys(e), pte_cow(e));
+	if (f->lent && pte_own(e))
+		*f->e = pte_mark_own(*f->e);
+	if (f->a->flags & VM_EXEC)
+		arch_fence_instructions();
 	arch_tlb_page(f->addr);
 	return 0;
 }
@@ -315,7 +249,7 @@ static inline u64 window_of(const struct fault *f)
 	bool more =
 		(f->a->flags & VM_EXEC) || (f->addr % PT_SPAN && f->addr > f->a->start && f->e[-1]);
 
-	return more ? AROUND << PAGE_SHIFT : PAGE_SIZE;
+	return more ? FAULT_AROUND << PAGE_SHIFT : PAGE_SIZE;
 }
 
 /* Map the pages the set has around the fault, as far as one aligned window, the area and the object
@@ -330,7 +264,7 @@ static bool fault_around(const struct fault *f)
 	    n = min(area_pages(end - start), a->set->size_pages - first);
 	pte_t *e = f->e - area_pages(f->addr - start);
 	pte_t like = entry_make(a, 0, !(a->flags & VM_SHARED));
-	struct page *found[AROUND];
+	struct page *found[FAULT_AROUND];
 	u64 mapped = 0;
 
 	if (!pageset_get_range(a->set, first, n, found))
@@ -343,6 +277,8 @@ static bool fault_around(const struct fault *f)
 			continue;
 		}
 		e[i] = pte_with_phys(like, page_phys(found[i]));
+		if (unlikely(f->lent))
+			lent_note(f->lent, &e[i], 0);
 		mapped++;
 	}
 	count_resident(f->v, mapped);
@@ -357,7 +293,7 @@ static long fault_shared(const struct fault *f, u64 index)
 
 	if (!p)
 		return -ENOMEM;
-	install(f->a, f->e, p, false);
+	install(f->a, f->e, f->lent, p, false);
 	count_resident(f->v, 1);
 	return 0;
 }
@@ -368,12 +304,12 @@ static long fault_private_write(const struct fault *f, u64 index)
 	struct page *from = pageset_get(f->a->set, index, false), *p;
 
 	if (!from)
-		return fault_zeros(f->v, f->a, f->e, f->write);
+		return fault_zeros(f->v, f->a, f->e, f->lent, f->write);
 	p = page_duplicate(f->v, from);
 	page_put(from);
 	if (!p)
 		return -ENOMEM;
-	install(f->a, f->e, p, false);
+	install(f->a, f->e, f->lent, p, false);
 	count_resident(f->v, 1);
 	return 0;
 }
@@ -388,7 +324,7 @@ static long fault_set(const struct fault *f)
 		return 0;
 	if (f->a->flags & VM_SHARED)
 		return fault_shared(f, index);
-	return f->write ? fault_private_write(f, index) : fault_zeros(f->v, f->a, f->e, false);
+	return f->write ? fault_private_write(f, index) : fault_zeros(f->v, f->a, f->e, f->lent, false);
 }
 
 /* On every machine what may be written may be read. */
@@ -396,10 +332,14 @@ static const u8 wanted[] = {
 	[ACCESS_READ] = VM_READ | VM_WRITE, [ACCESS_WRITE] = VM_WRITE, [ACCESS_EXEC] = VM_EXEC,
 };
 
-/* Everything but the most frequent fault. */
-static __attribute__((noinline)) long fault_other(const struct fault *f)
+/* Everything but the most frequent fault; f->e is NULL if the table is not there or not ours alone. */
+static __attribute__((noinline)) long fault_other(struct fault *f)
 {
-	return *f->e ? fault_present(f) : fault_set(f);
+	if (!f->e && !(f->e = table_entry(f->v, f->addr, &f->lent)))
+		return -ENOMEM;
+	if (*f->e)
+		return fault_present(f);
+	return f->a->set ? fault_set(f) : fault_zeros(f->v, f->a, f->e, f->lent, f->write);
 }
 
 /* Others only read it: no need for an atomic addition. */
@@ -423,12 +363,8 @@ async long vm_fault(struct vm *v, uaddr_t addr, u32 access)
 		return -EFAULT;
 	if (unlikely(!(a->flags & wanted[access])))
 		return -EACCES;
-	e = pages_entry(v, addr);
-	if (unlikely(!e))
-		return -ENOMEM;
-	if (likely(!*e && !a->set))
-		return fault_zeros(v, a, e, access == ACCESS_WRITE);
-	if (access == ACCESS_WRITE && a->set)
-		a->flags |= VM_OWN;
-	return fault_other(&(struct fault){ v, a, addr, e, access == ACCESS_WRITE });
+	e = arch_pte_own(&v->mmu, addr);
+	if (likely(e && !*e && !a->set))
+		return fault_zeros(v, a, e, NULL, access == ACCESS_WRITE);
+	return fault_other(&(struct fault){ v, a, addr, e, NULL, access == ACCESS_WRITE });
 }

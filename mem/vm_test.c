@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* vm_test.c: areas, placement, faults, copying on write, one behaviour at a time. */
-// links: core/exec.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c arch/host/mmu.c mem/page.c mem/heap.c mem/pageset.c mem/vm.c mem/vm_pages.c
+// links: core/exec.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c arch/host/mmu.c mem/page.c mem/heap.c mem/pageset.c mem/vm.c mem/vm_pages.c mem/vm_tables.c
 #include "mem/vm_test.h"
 
 enum { P = PAGE_SIZE };
@@ -80,14 +80,14 @@ static void fork_copies_on_write(void **state)
 	poke(v, a, 1);
 	poke(v, a + P, 2);
 	peek(v, a + 2 * P);
-	child = vm_fork(v);
+	child = vm_fork(v, 0);
 	check_space(child);
 	assert_int_equal(child->resident, 2);
 	assert_int_equal(poke(v, a, 11), 0);		/* the parent copies */
 	assert_int_equal(peek(child, a), 1);
 	assert_int_equal(poke(child, a, 21), 0);	/* now the child's alone: in place */
 	assert_int_equal(peek(v, a), 11);
-	grandchild = vm_fork(child);
+	grandchild = vm_fork(child, 0);
 	assert_int_equal(poke(grandchild, a + P, 32), 0);
 	assert_int_equal(peek(child, a + P), 2);
 	assert_int_equal(peek(v, a + P), 2);
@@ -103,6 +103,105 @@ static void fork_copies_on_write(void **state)
 	assert_int_equal(poke(v, a + P, 3), 0);
 }
 
+/* A table that two spaces share is changed by neither for the other. */
+static void shared_tables_are_copied_before_they_change(void **state)
+{
+	uaddr_t a = map(v, BASE, 8, RW, MAP_AT);
+	struct vm *child;
+
+	for (u32 i = 0; i < 8; i++)
+		poke(v, a + i * P, i + 1);
+	child = vm_fork(v, 0);
+	assert_ptr_equal(arch_pte(&v->mmu, a), arch_pte(&child->mmu, a));
+	assert_int_equal(vm_unmap(child, a, 2 * P), 0);
+	assert_int_equal(vm_protect(v, a + 2 * P, 2 * P, VM_READ), 0);
+	assert_ptr_not_equal(arch_pte(&v->mmu, a), arch_pte(&child->mmu, a));
+	assert_int_equal(peek(v, a + P), 2);
+	assert_int_equal(peek(child, a + P), -EFAULT);
+	assert_int_equal(poke(child, a + 2 * P, 30), 0);
+	assert_int_equal(peek(v, a + 2 * P), 3);
+	assert_int_equal(poke(v, a + 2 * P, 40), -EACCES);
+	vm_discard(v, a + 4 * P, P);
+	assert_int_equal(peek(child, a + 4 * P), 5);
+	check_space(v);
+	check_space(child);
+	vm_put(child);
+}
+
+/* A loan: few frames while it lasts, none lost when either side goes first or the list is full. */
+static void loans_end(void **state)
+{
+	uaddr_t a = map(v, BASE, 100, RW, MAP_AT);
+	u64 free_frames;
+	struct vm *child;
+
+	for (u32 i = 0; i < 100; i++)
+		poke(v, a + i * P, i);
+	for (u32 written = 1; written < 100; written += 9) {
+		free_frames = page_free_count();
+		child = vm_fork(v, 0);
+		for (u32 i = 0; i < written; i++)
+			assert_int_equal(poke(child, a + i * P, 200), 0);
+		assert_int_equal(v->lent_count, 0);
+		assert_int_equal(child->lent_count, written <= LENT_OWN - 16);
+		for (u32 i = 0; i < 100; i++)
+			assert_int_equal(peek(child, a + i * P), i < written ? 200 : i);
+		poke(v, a + 99 * P, 99);
+		check_space(child);
+		vm_put(child);
+		poke(v, a + 98 * P, 98);
+		check_space(v);
+		assert_int_equal(v->lent_count, 0);
+		assert_int_equal(page_free_count(), free_frames);
+	}
+}
+
+/* The parent goes first: what it was the only one to use goes with the child's next fault. */
+static void loans_outlive_the_lender(void **state)
+{
+	uaddr_t a = map(v, BASE, 10, RW, MAP_AT);
+	struct vm *child, *grandchild;
+
+	for (u32 i = 0; i < 10; i++)
+		poke(v, a + i * P, i);
+	child = vm_fork(v, 0);
+	poke(child, a, 100);
+	grandchild = vm_fork(child, a + P);
+	poke(grandchild, a + 2 * P, 102);
+	vm_put(child);
+	vm_unmap(v, a, 10 * P);
+	poke(grandchild, a + 3 * P, 103);
+	check_space(grandchild);
+	for (u32 i = 0; i < 10; i++)
+		assert_int_equal(
+			peek(grandchild, a + i * P), i == 0 || i == 2 || i == 3 ? 100 + i : i);
+	vm_put(grandchild);
+}
+
+/* Both write to the hot page without a fault in the parent; others are copied on write. */
+static void hot_page_is_copied_at_once(void **state)
+{
+	uaddr_t a = map(v, BASE, 3, RW, MAP_AT);
+	struct vm *child;
+	u8 byte = 9;
+
+	poke(v, a, 1);
+	poke(v, a + P, 2);
+	child = vm_fork(v, a + 5);
+	vm_activate(v);
+	assert_true(host_touch(a, ACCESS_WRITE, &byte));
+	assert_false(host_touch(a + P, ACCESS_WRITE, &byte));
+	vm_activate(child);
+	assert_true(host_touch(a, ACCESS_WRITE, &byte));
+	assert_int_equal(poke(child, a, 3), 0);
+	assert_int_equal(poke(child, a + P, 4), 0);
+	assert_int_equal(peek(v, a), 9);
+	assert_int_equal(peek(v, a + P), 2);
+	check_space(v);
+	check_space(child);
+	vm_put(child);
+}
+
 static void fork_of_hidden_pages(void **state)
 {
 	uaddr_t a = map(v, 0, 1, RW, 0);
@@ -110,7 +209,7 @@ static void fork_of_hidden_pages(void **state)
 
 	poke(v, a, 1);
 	vm_protect(v, a, P, 0);
-	child = vm_fork(v);
+	child = vm_fork(v, 0);
 	vm_protect(v, a, P, RW);
 	poke(v, a, 2);
 	vm_protect(child, a, P, RW);
@@ -128,7 +227,7 @@ static void fork_leaves_out_what_is_marked(void **state)
 	poke(v, a + P, 5);
 	assert_int_equal(vm_mark(v, a + P, P, VM_DONTFORK, true), 0);
 	assert_int_equal(v->area_count, 3);
-	child = vm_fork(v);
+	child = vm_fork(v, 0);
 	assert_int_equal(peek(child, a + P), -EFAULT);
 	assert_int_equal(peek(child, a), 0);
 	check_space(child);
@@ -377,7 +476,7 @@ static void shared_files(void **state)
 	assert_int_equal(poke(v, BASE + P, 5), 0);
 	assert_int_equal(peek(v, BASE + 8 * P), 5);
 	assert_int_equal(vm_protect(v, BASE + 8 * P, P, RW), -EACCES);
-	child = vm_fork(v);
+	child = vm_fork(v, 0);
 	assert_int_equal(poke(child, BASE + P, 6), 0);
 	assert_int_equal(poke(child, BASE + 2 * P, 7), 0);
 	assert_int_equal(peek(v, BASE + P), 6);
@@ -408,10 +507,10 @@ static void limits_end_in_enomem(void **state)
 	assert_true(i >= 7 && i <= 10);
 	assert_int_equal(poke(v, a + i * P, 1), -ENOMEM);
 	assert_true(account.failed > 0);
-	assert_null(vm_fork(v));
+	assert_null(vm_fork(v, 0));
 	assert_int_equal(account.used, account.limit);
 	account.limit += 5;
-	child = vm_fork(v);
+	child = vm_fork(v, 0);
 	assert_non_null(child);
 	account.limit = account.used;
 	assert_int_equal(poke(child, a, 2), -ENOMEM);
@@ -431,7 +530,7 @@ static void nothing_is_half_done_without_memory(void **state)
 		long r;
 
 		leave_only(left);
-		child = vm_fork(v);
+		child = vm_fork(v, 0);
 		vm_put(child);
 		assert_int_equal(v->mapped, mapped);
 		r = vm_remap(v, a, 600 * P, 700 * P, true, 0x1000000000 + left * PT_SPAN);
@@ -479,6 +578,10 @@ int main(void)
 		SPACE_TEST(zeros_until_written),
 		SPACE_TEST(rights_are_kept),
 		SPACE_TEST(fork_copies_on_write),
+		SPACE_TEST(shared_tables_are_copied_before_they_change),
+		SPACE_TEST(loans_end),
+		SPACE_TEST(loans_outlive_the_lender),
+		SPACE_TEST(hot_page_is_copied_at_once),
 		SPACE_TEST(fork_of_hidden_pages),
 		SPACE_TEST(fork_leaves_out_what_is_marked),
 		SPACE_TEST(discard_gives_zeros),

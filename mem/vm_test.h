@@ -89,7 +89,7 @@ static inline void check_space(struct vm *v)
 		mapped += a->end - a->start;
 		count++;
 		for (uaddr_t at = a->start; at < a->end; at += PAGE_SIZE) {
-			pte_t *e = arch_pte(&v->mmu, at, false);
+			pte_t *e = arch_pte(&v->mmu, at);
 
 			if (!e)
 				at = align_down(at, PT_SPAN) + PT_SPAN - PAGE_SIZE;

@@ -73,7 +73,7 @@ static struct process *clone_process(struct thread *t, const struct clone_reques
 	clone_identity(p, from);
 	p->exit_signal = q->flags & CLONE_PARENT ? from->exit_signal : q->exit_signal;
 	p->sighand = clone_sighand(from, q->flags);
-	p->vm = q->flags & CLONE_VM ? vm_get(from->vm) : vm_fork(from->vm);
+	p->vm = q->flags & CLONE_VM ? vm_get(from->vm) : vm_fork(from->vm, ctx_sp(&t->ctx));
 	if (p->sighand && p->vm)
 		return p;
 	process_discard(p);

@@ -152,7 +152,7 @@ static s64 next_fd(s32 pid, s64 after)
 /* The byte of another address space, where it is now; NULL: not there. */
 static const char *peek(struct vm *v, uaddr_t at)
 {
-	pte_t *e = at < USER_TOP ? arch_pte(&v->mmu, align_down(at, PAGE_SIZE), false) : NULL;
+	pte_t *e = at < USER_TOP ? arch_pte(&v->mmu, align_down(at, PAGE_SIZE)) : NULL;
 
 	if (!e || !pte_present(*e))
 		return NULL;

@@ -12,12 +12,14 @@
 #define PT_SPAN		(512ul << PAGE_SHIFT)
 
 typedef u64 pte_t;
-enum { PTE_V = 1, PTE_R = 2, PTE_W = 4, PTE_X = 8, PTE_D = 128, PTE_COW = 256 };
+enum { PTE_V = 1, PTE_R = 2, PTE_W = 4, PTE_X = 8, PTE_D = 128, PTE_COW = 256, PTE_OWN = 512 };
 
 struct mmu {
 	pte_t	*root;
 	u64	tables;
 };
+
+enum { LINK_SHARED = 256, LINK_LENT = 512 };
 
 static inline void *phys_to_virt(paddr_t pa) { return (void *)(uintptr_t)pa; }
 static inline paddr_t virt_to_phys(const void *va) { return (paddr_t)(uintptr_t)va; }
@@ -36,6 +38,15 @@ static inline pte_t pte_make(paddr_t pa, bool read, bool write, bool exec)
 static inline pte_t pte_with_phys(pte_t like, paddr_t pa) { return like | pa >> PAGE_SHIFT << 10; }
 static inline pte_t pte_hide(pte_t e) { return e & ~(u64)PTE_V; }
 static inline pte_t pte_mark_cow(pte_t e) { return (e & ~(u64)(PTE_W | PTE_D)) | PTE_COW; }
+static inline bool pte_own(pte_t e) { return e & PTE_OWN; }
+static inline pte_t pte_mark_own(pte_t e) { return e | PTE_OWN; }
+static inline pte_t pte_unmark_own(pte_t e) { return e & ~(u64)PTE_OWN; }
+static inline pte_t link_make(const pte_t *table, pte_t marks)
+{
+	return virt_to_phys(table) >> PAGE_SHIFT << 10 | PTE_V | marks;
+}
+static inline pte_t *link_table(pte_t link) { return phys_to_virt(pte_phys(link)); }
+static inline pte_t link_marks(pte_t link) { return link & (LINK_SHARED | LINK_LENT); }
 
 /* --- for tests -------------------------------------------------------------------------------- */
 

@@ -31,30 +31,64 @@ void host_memory_init(size_t size)
 
 /* --- tables ----------------------------------------------------------------------------------- */
 
-static pte_t *descend(struct mmu *m, pte_t *e, bool create)
+pte_t *arch_table_alloc(void) { return kernel_table_alloc(); }
+
+void arch_table_free(pte_t *t)
 {
-	if (!*e && create) {
-		void *t = kernel_table_alloc();
+	for (int i = 0; i < ENTRIES; i++)
+		assert(!t[i]);				/* entries must be gone */
+	kernel_table_free(t);
+}
+
+pte_t *arch_link(struct mmu *m, uaddr_t va)
+{
+	pte_t *e = &m->root[va >> 30];
+
+	assert(va < USER_TOP);
+	if (!*e) {
+		pte_t *t = arch_table_alloc();
 
 		if (!t)
 			return NULL;
-		*e = pte_make(virt_to_phys(t), false, false, false);
+		*e = link_make(t, 0);
 		m->tables++;
 	}
-	return *e ? phys_to_virt(pte_phys(*e)) : NULL;
+	return &link_table(*e)[va >> 21 & 511];
 }
 
-static pte_t *walk(struct mmu *m, uaddr_t va, bool create)
+void arch_link_add(struct mmu *m, pte_t *link, uaddr_t va, pte_t value)
 {
-	pte_t *t = descend(m, &m->root[va >> 30], create);
+	assert(!*link && link == arch_link(m, va));
+	*link = value;
+	m->tables++;
+}
+
+pte_t *arch_link_next(struct mmu *m, u64 *cursor, uaddr_t *base)
+{
+	for (; *cursor < USER_TOP / PT_SPAN; ++*cursor) {
+		pte_t middle = m->root[*cursor / ENTRIES];
+		pte_t *link = middle ? &link_table(middle)[*cursor % ENTRIES] : NULL;
+
+		if (link && *link) {
+			*base = (*cursor)++ * PT_SPAN;
+			return link;
+		}
+	}
+	return NULL;
+}
+
+static pte_t *walk(struct mmu *m, uaddr_t va, pte_t refused)
+{
+	pte_t e = m->root[va >> 30];
 
 	assert(va < USER_TOP);
-	if (t)
-		t = descend(m, &t[va >> 21 & 511], create);
-	return t ? &t[va >> 12 & 511] : NULL;
+	if (e)
+		e = link_table(e)[va >> 21 & 511];
+	return e && !(link_marks(e) & refused) ? &link_table(e)[va >> 12 & 511] : NULL;
 }
 
-pte_t *arch_pte(struct mmu *m, uaddr_t va, bool create) { return walk(m, va, create); }
+pte_t *arch_pte(struct mmu *m, uaddr_t va) { return walk(m, va, 0); }
+pte_t *arch_pte_own(struct mmu *m, uaddr_t va) { return walk(m, va, LINK_SHARED | LINK_LENT); }
 u64 arch_mmu_tables(const struct mmu *m) { return m->tables << PAGE_SHIFT; }
 
 long arch_mmu_init(struct mmu *m)
@@ -64,21 +98,13 @@ long arch_mmu_init(struct mmu *m)
 	return m->root ? 0 : -ENOMEM;
 }
 
-static void table_free(pte_t *t, int level)
-{
-	for (int i = 0; i < ENTRIES; i++) {
-		assert(level || !t[i]);			/* entries must be gone */
-		if (t[i])
-			table_free(phys_to_virt(pte_phys(t[i])), level - 1);
-	}
-	kernel_table_free(t);
-}
-
 void arch_mmu_destroy(struct mmu *m)
 {
 	assert(active != m);
-	if (m->root)
-		table_free(m->root, 2);
+	for (int i = 0; m->root && i < ENTRIES; i++)
+		if (m->root[i])
+			arch_table_free(link_table(m->root[i]));
+	kernel_table_free(m->root);
 	m->root = NULL;
 }
 
@@ -118,7 +144,7 @@ static pte_t *lookup(uaddr_t va)
 
 	if (t->page == page + 1)
 		return &t->entry;
-	e = active && va < USER_TOP ? walk(active, va, false) : NULL;
+	e = active && va < USER_TOP ? walk(active, va, 0) : NULL;
 	if (!e || !pte_present(*e))
 		return NULL;
 	*t = (struct translation){ page + 1, *e };

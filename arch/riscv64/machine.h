@@ -81,7 +81,7 @@ typedef u64 pte_t;
 enum {
 	PTE_V = 1, PTE_R = 2, PTE_W = 4, PTE_X = 8, PTE_U = 16, PTE_G = 32, PTE_A = 64, PTE_D = 128,
 	PTE_COW = 256,		/* software: shared frame, copy before the first write */
-	PTE_SHARED = 512,	/* software: belongs to a shared mapping */
+	PTE_OWN = 512,		/* software, in a lent table: see mem/vm_tables.c */
 };
 
 static inline bool pte_present(pte_t e) { return e & PTE_V; }
@@ -104,12 +104,27 @@ static inline pte_t pte_with_phys(pte_t like, paddr_t pa) { return like | pa >> 
 static inline pte_t pte_hide(pte_t e) { return e & ~(u64)PTE_V; }
 static inline pte_t pte_mark_cow(pte_t e) { return (e & ~(u64)(PTE_W | PTE_D)) | PTE_COW; }
 
-enum { MMU_LINKS = 12 };
+static inline bool pte_own(pte_t e) { return e & PTE_OWN; }
+static inline pte_t pte_mark_own(pte_t e) { return e | PTE_OWN; }
+static inline pte_t pte_unmark_own(pte_t e) { return e & ~(u64)PTE_OWN; }
+
+/* Links: entries that lead to a table; programs' to a last-level one.  Marks: mem/vm_tables.c. */
+enum { LINK_SHARED = 256, LINK_LENT = 512 };
+static inline pte_t link_make(const pte_t *table, pte_t marks)
+{
+	return virt_to_phys(table) >> PAGE_SHIFT << 10 | PTE_V | marks;
+}
+static inline pte_t *link_table(pte_t link) { return phys_to_virt(pte_phys(link)); }
+static inline pte_t link_marks(pte_t link) { return link & (LINK_SHARED | LINK_LENT); }
+
+enum { MMU_LINKS = 8, MMU_MIDDLES = 4 };	/* a few are known without a search */
 struct mmu {
 	pte_t	*root;
 	u64	satp;
-	u64	tables;			/* pages in tables, the root included */
-	pte_t	*link[MMU_LINKS];	/* entries that lead to tables, oldest first; the first few */
+	u64	tables;				/* pages in tables, the root included */
+	u32	links, middles;
+	struct { pte_t *at; uaddr_t base; } link[MMU_LINKS];
+	pte_t	*middle[MMU_MIDDLES];		/* root entries in use */
 };
 
 /* AT_HWCAP: letters of the ISA: I M A F D C. */

@@ -3,7 +3,8 @@
  * mmu.c (riscv64): Sv39 page tables.  A program's root has the kernel's upper half; its lower
  * half and the tables below are its own.  Roots and tables that were given back are all zero
  * (the roots' upper half apart) and are kept for the next program, linked through their first word.
- * mmu_lock guards the two lists.
+ * mmu_lock guards the two lists.  Last-level tables belong to mem/vm_tables.c, which hangs them in
+ * links, entries of the middle level.
  */
 #include <string.h>
 #include "arch/riscv64/private.h"
@@ -13,9 +14,6 @@ enum { ENTRIES = 512, USER_ENTRIES = 256, KEEP = 64 };
 
 static spinlock_t mmu_lock;
 static struct { pte_t *first; u32 count; } spare_roots, spare_tables;
-
-static pte_t *table_of(pte_t e) { return phys_to_virt(pte_phys(e)); }
-static pte_t branch(const pte_t *table) { return virt_to_phys(table) >> PAGE_SHIFT << 10 | PTE_V; }
 
 static pte_t *spare_take(typeof(spare_roots) *s)
 {
@@ -41,15 +39,14 @@ static bool spare_keep(typeof(spare_roots) *s, pte_t *t)
 	return true;
 }
 
-static pte_t *table_alloc(void)
+pte_t *arch_table_alloc(void)
 {
 	pte_t *t = spare_take((void *)&spare_tables);
 
 	return t ? t : kernel_table_alloc();
 }
 
-/* @t is all zero again. */
-static void table_free(pte_t *t)
+void arch_table_free(pte_t *t)
 {
 	if (!spare_keep((void *)&spare_tables, t))
 		kernel_table_free(t);
@@ -74,45 +71,29 @@ long arch_mmu_init(struct mmu *m)
 		return -ENOMEM;
 	m->satp = SATP_SV39 | virt_to_phys(m->root) >> PAGE_SHIFT;
 	m->tables = 1;
+	m->links = m->middles = 0;
 	return 0;
 }
 
-static void link_free(pte_t *link)
+/* Most programs have few middle tables, and we know where they hang; otherwise look everywhere. */
+static void middles_free(struct mmu *m)
 {
-	pte_t *t = table_of(*link);
+	bool few = m->middles <= MMU_MIDDLES;
 
-	*link = 0;
-	table_free(t);
-}
+	for (u32 i = 0; i < (few ? m->middles : USER_ENTRIES); i++) {
+		pte_t *e = few ? m->middle[i] : &m->root[i];
 
-static void middle_free(pte_t *link)
-{
-	pte_t *middle = table_of(*link);
-
-	for (u32 i = 0; i < ENTRIES; i++)
-		if (middle[i])
-			link_free(&middle[i]);
-	link_free(link);
-}
-
-/* Most programs have few tables, and we know where they hang; otherwise look everywhere. */
-static void tables_free(struct mmu *m)
-{
-	if (m->tables - 1 <= MMU_LINKS) {
-		while (--m->tables)
-			link_free(m->link[m->tables - 1]);
-		return;
+		if (*e)
+			arch_table_free(link_table(*e));
+		*e = 0;
 	}
-	for (u32 i = 0; i < USER_ENTRIES; i++)
-		if (m->root[i])
-			middle_free(&m->root[i]);
 }
 
 void arch_mmu_destroy(struct mmu *m)
 {
 	if (!m->root)
 		return;
-	tables_free(m);
+	middles_free(m);
 	if (!spare_keep(&spare_roots, m->root))
 		kernel_table_free(m->root);
 	m->root = NULL;
@@ -136,40 +117,92 @@ void arch_mmu_activate(struct mmu *m)
 	arch_tlb_all();
 }
 
-/* The table @e points to; made if it is not there and @m is given. */
-static pte_t *descend(pte_t *e, struct mmu *m)
+static __attribute__((noinline)) bool middle_add(struct mmu *m, pte_t *e)
 {
-	if (likely(*e))
-		return table_of(*e);
-	pte_t *t = m ? table_alloc() : NULL;
-	if (t) {
-		*e = branch(t);
-		if (m->tables <= MMU_LINKS)
-			m->link[m->tables - 1] = e;
-		m->tables++;
+	pte_t *t = arch_table_alloc();
+
+	if (!t)
+		return false;
+	*e = link_make(t, 0);
+	if (m->middles < MMU_MIDDLES)
+		m->middle[m->middles] = e;
+	m->middles++;
+	m->tables++;
+	return true;
+}
+
+pte_t *arch_link(struct mmu *m, uaddr_t va)
+{
+	pte_t *e = &m->root[va >> 30];
+
+	if (unlikely(!*e) && !middle_add(m, e))
+		return NULL;
+	return &link_table(*e)[va >> 21 & 511];
+}
+
+void arch_link_add(struct mmu *m, pte_t *link, uaddr_t va, pte_t value)
+{
+	*link = value;
+	if (m->links < MMU_LINKS) {
+		m->link[m->links].at = link;
+		m->link[m->links].base = align_down(va, PT_SPAN);
 	}
-	return t;
+	m->links++;
+	m->tables++;
 }
 
-static __attribute__((noinline)) pte_t *pte_create(struct mmu *m, uaddr_t va)
+static pte_t *link_search(struct mmu *m, u64 *cursor, uaddr_t *base)
 {
-	pte_t *t = descend(&m->root[va >> 30], m);
+	while (*cursor < USER_ENTRIES * ENTRIES) {
+		u64 at = *cursor;
+		pte_t middle = m->root[at / ENTRIES], *link;
 
-	if (t)
-		t = descend(&t[va >> 21 & 511], m);
-	return t ? &t[va >> 12 & 511] : NULL;
+		*cursor = middle ? at + 1 : align_down(at, ENTRIES) + ENTRIES;
+		link = middle ? &link_table(middle)[at % ENTRIES] : NULL;
+		if (link && *link) {
+			*base = at * PT_SPAN;
+			return link;
+		}
+	}
+	return NULL;
 }
 
-pte_t *arch_pte(struct mmu *m, uaddr_t va, bool create)
+pte_t *arch_link_next(struct mmu *m, u64 *cursor, uaddr_t *base)
+{
+	if (unlikely(m->links > MMU_LINKS))
+		return link_search(m, cursor, base);
+	while (*cursor < m->links) {
+		u64 i = (*cursor)++;
+
+		*base = m->link[i].base;
+		if (*m->link[i].at)
+			return m->link[i].at;
+	}
+	return NULL;
+}
+
+pte_t *arch_pte(struct mmu *m, uaddr_t va)
 {
 	pte_t e = m->root[va >> 30];
 
 	if (likely(e)) {
-		e = table_of(e)[va >> 21 & 511];
+		e = link_table(e)[va >> 21 & 511];
 		if (likely(e))
-			return &table_of(e)[va >> 12 & 511];
+			return &link_table(e)[va >> 12 & 511];
 	}
-	return create ? pte_create(m, va) : NULL;
+	return NULL;
+}
+
+pte_t *arch_pte_own(struct mmu *m, uaddr_t va)
+{
+	pte_t e = m->root[va >> 30];
+
+	if (likely(e)) {
+		e = link_table(e)[va >> 21 & 511];
+		if (likely(e && !link_marks(e)))
+			return &link_table(e)[va >> 12 & 511];
+	}
+	return NULL;
 }
 
 u64 arch_mmu_tables(const struct mmu *m) { return m->tables << PAGE_SHIFT; }
@@ -177,17 +210,26 @@ u64 arch_mmu_tables(const struct mmu *m) { return m->tables << PAGE_SHIFT; }
 void arch_tlb_page(uaddr_t va) { asm volatile("sfence.vma %0" :: "r"(va) : "memory"); }
 void arch_tlb_all(void) { asm volatile("sfence.vma" ::: "memory"); }
 
+/* The table @e points to, made if it is not there. */
+static pte_t *kernel_table(pte_t *e)
+{
+	pte_t *t = *e ? link_table(*e) : arch_table_alloc();
+
+	if (t && !*e)
+		*e = link_make(t, 0);
+	return t;
+}
+
 long arch_kmap(uintptr_t va, paddr_t pa, size_t size, u32 flags)
 {
-	struct mmu kernel = { .root = kernel_root, .tables = MMU_LINKS + 1 };
 	u64 rights = PTE_V | PTE_G | PTE_A | PTE_D | (flags & KMAP_R ? PTE_R : 0) |
 		     (flags & KMAP_W ? PTE_W : 0) | (flags & KMAP_X ? PTE_X : 0);
 
 	for (size_t i = 0; i < size; i += PAGE_SIZE) {
-		pte_t *t = descend(&kernel_root[(va + i) >> 30 & 511], &kernel);
+		pte_t *t = kernel_table(&kernel_root[(va + i) >> 30 & 511]);
 
 		if (t)
-			t = descend(&t[(va + i) >> 21 & 511], &kernel);
+			t = kernel_table(&t[(va + i) >> 21 & 511]);
 		if (!t)
 			return -ENOMEM;
 		t[(va + i) >> 12 & 511] = (pa + i) >> PAGE_SHIFT << 10 | rights;

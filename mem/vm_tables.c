@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * vm_tables.c: the last-level tables of address spaces, and how spaces share them.  A fork does not
+ * copy tables: both spaces link to the same one and mark their links LINK_SHARED.  A table's count
+ * is that of its frame: links and loans.
+ *
+ * A table with an unmarked link is its space's alone, guarded by its v->lock; each entry holds a
+ * reference to its frame.  A table behind a LINK_SHARED link never changes and has no private entry
+ * one may write through, so it needs no lock, on any number of harts; whoever wants to change it finds
+ * that he is the last (only he could make it two again) and takes the mark off, or makes a copy:
+ *
+ *  - a loan, LINK_LENT: entries are copied, their references are not.  The original lives on for them;
+ *    the copy's own entries are marked PTE_OWN and listed.  So neither copying nor dropping a table
+ *    touches the frames behind it: the child that only execs or exits.  It ends (settle()) when the
+ *    original has no other user, when the list is full, or when anything but a fault or the end of
+ *    the space changes the table.
+ *  - a plain copy, each entry with a reference, where there is no room to remember a loan.
+ *
+ * What a loan keeps alive needlessly is bounded by its list: LENT_OWN frames.
+ */
+#include <string.h>
+#include "core/log.h"
+#include "mem/vm_private.h"
+
+enum { ENTRIES = PT_SPAN >> PAGE_SHIFT };
+
+/* --- tables ----------------------------------------------------------------------------------- */
+
+static inline bool table_alone(pte_t *t) { return page_refs(virt_page(t)) == 1; }
+static inline void table_get(pte_t *t) { page_get(virt_page(t)); }
+
+/* Drop a reference: true if it was the last, which the caller still holds. */
+static bool table_put(pte_t *t)
+{
+	struct page *p = virt_page(t);
+
+	if (table_alone(t))
+		return true;
+	if (atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
+		return false;
+	atomic_store_explicit(&p->refs, 1, memory_order_relaxed);
+	return true;
+}
+
+/* The last reference is ours: free it with all that its entries hold. */
+static void table_discard(struct vm *v, pte_t *t)
+{
+	struct dropped d = { 0, 0, 0 };
+
+	drop_entries(t, t + ENTRIES, v->charge, &d);
+	charge_back(v->charge, d.back);
+	arch_table_free(t);
+}
+
+/* The next table walk must not find the old table in this hart's memory. */
+static void relink(struct vm *v, pte_t *link, pte_t *table, pte_t marks)
+{
+	*link = link_make(table, marks);
+	if (is_loaded(v))
+		arch_tlb_all();
+}
+
+static inline u64 table_count(const struct vm *v) { return area_pages(arch_mmu_tables(&v->mmu)); }
+
+static pte_t *make_table(struct vm *v, uaddr_t addr)
+{
+	enum { MOST = 3 };			/* a walk makes fewer */
+	u64 made;
+	pte_t *link, *t = NULL;
+
+	if (!charge_try(v->charge, MOST))
+		return NULL;
+	link = arch_link(&v->mmu, addr);
+	if (link && (t = arch_table_alloc()))
+		arch_link_add(&v->mmu, link, addr, link_make(t, 0));
+	made = table_count(v) - v->charged_tables;
+	charge_back(v->charge, MOST - made);
+	v->charged_tables += made;
+	return t ? &t[table_index(addr)] : NULL;
+}
+
+/* --- loans ------------------------------------------------------------------------------------ */
+
+static struct lent *lent_find(struct vm *v, const pte_t *table)
+{
+	struct lent *l = v->lent;
+
+	while (l->table != table)
+		l++;
+	check(l < v->lent + v->lent_count);
+	return l;
+}
+
+/* The loan is over: the record is free, and the original no longer paid for. */
+static void lent_forget(struct vm *v, struct lent *l)
+{
+	*l = v->lent[--v->lent_count];
+	charge_back(v->charge, 1);
+}
+
+/* Nobody else wants the original: its references become the copy's, but for those replaced. */
+static void take_over(struct vm *v, struct lent *l)
+{
+	pte_t *t = l->table, *from = l->origin;
+	struct dropped d = { 0, 0, 0 };
+
+	for (u32 i = 0; i < l->count; i++) {
+		u32 n = l->own[i];
+
+		t[n] = pte_unmark_own(t[n]);
+		drop_entries(&from[n], &from[n + 1], v->charge, &d);
+	}
+	charge_back(v->charge, d.back);
+	memset(from + l->first, 0, (l->end - l->first) * sizeof(*from));
+	arch_table_free(from);
+}
+
+/* References of our own for all that is lent. */
+static void stand_alone(struct vm *v, struct lent *l)
+{
+	pte_t *t = l->table;
+
+	for (u32 i = l->first; i < l->end; i++)
+		if (t[i] && !pte_own(t[i]))
+			page_get(entry_page(t[i]));
+	for (u32 i = 0; i < l->count; i++)
+		t[l->own[i]] = pte_unmark_own(t[l->own[i]]);
+	if (table_put(l->origin))
+		table_discard(v, l->origin);
+}
+
+static void settle(struct vm *v, pte_t *link, struct lent *l)
+{
+	if (table_alone(l->origin))
+		take_over(v, l);
+	else
+		stand_alone(v, l);
+	*link = link_make(l->table, 0);
+	lent_forget(v, l);
+}
+
+/* Entries of the table at @base that may be in use. */
+static void used_entries(struct vm *v, uaddr_t base, struct lent *l)
+{
+	struct area *a = vm_find(v, base);
+
+	l->first = a ? area_pages(max(a->start, base) - base) : 0;
+	l->end = l->first;
+	for (; a && a->start < base + PT_SPAN; a = vm_next(v, a))
+		l->end = area_pages(min(a->end, base + PT_SPAN) - base);
+}
+
+static bool borrow(struct vm *v, pte_t *link, uaddr_t base)
+{
+	struct lent *l = &v->lent[v->lent_count];
+	pte_t *t;
+
+	if (v->lent_count == VM_LENT || !charge_try(v->charge, 1))
+		return false;
+	t = arch_table_alloc();
+	if (!t) {
+		charge_back(v->charge, 1);
+		return false;
+	}
+	v->lent_count++;
+	l->table = t;
+	l->origin = link_table(*link);
+	l->count = 0;
+	used_entries(v, base, l);
+	memcpy(t + l->first, l->origin + l->first, (l->end - l->first) * sizeof(*t));
+	relink(v, link, t, LINK_LENT);
+	return true;
+}
+
+static bool copy_table(struct vm *v, pte_t *link)
+{
+	pte_t *t = arch_table_alloc(), *from = link_table(*link);
+
+	if (!t)
+		return false;
+	for (u32 i = 0; i < ENTRIES; i++)
+		if ((t[i] = from[i]))
+			page_get(entry_page(t[i]));
+	relink(v, link, t, 0);
+	if (table_put(from))
+		table_discard(v, from);
+	return true;
+}
+
+/* --- tables to be changed --------------------------------------------------------------------- */
+
+static bool is_last(pte_t *link)
+{
+	if (!table_alone(link_table(*link)))
+		return false;
+	*link = link_make(link_table(*link), 0);
+	return true;
+}
+
+/* The loan behind @link if it can take what a fault may map; else it is over. */
+static struct lent *lent_roomy(struct vm *v, pte_t *link)
+{
+	struct lent *l = lent_find(v, link_table(*link));
+
+	if (l->count + FAULT_AROUND <= LENT_OWN && !table_alone(l->origin))
+		return l;
+	settle(v, link, l);
+	return NULL;
+}
+
+pte_t *table_entry(struct vm *v, uaddr_t addr, struct lent **lent)
+{
+	pte_t *e = arch_pte(&v->mmu, addr), *link;
+
+	*lent = NULL;
+	if (!e)
+		return make_table(v, addr);
+	link = arch_link(&v->mmu, addr);
+	if (link_marks(*link) == LINK_SHARED && !is_last(link) &&
+	    !borrow(v, link, align_down(addr, PT_SPAN)) && !copy_table(v, link))
+		return NULL;
+	if (link_marks(*link) == LINK_LENT)
+		*lent = lent_roomy(v, link);
+	return link_table(*link) + table_index(addr);
+}
+
+static bool own(struct vm *v, pte_t *link)
+{
+	if (link_marks(*link) == LINK_LENT)
+		settle(v, link, lent_find(v, link_table(*link)));
+	return link_marks(*link) != LINK_SHARED || is_last(link) || copy_table(v, link);
+}
+
+long tables_own(struct vm *v, uaddr_t start, uaddr_t end)
+{
+	if (!v->forked)
+		return 0;
+	for (uaddr_t at = start; at < end; at = align_down(at, PT_SPAN) + PT_SPAN)
+		if (arch_pte(&v->mmu, at) && !own(v, arch_link(&v->mmu, at)))
+			return -ENOMEM;
+	return 0;
+}
+
+/* --- fork ------------------------------------------------------------------------------------- */
+
+struct fork { struct vm *to, *from; uaddr_t hot; bool changed; };
+
+/* No private entry of the table may be written through any more. */
+static void protect_table(struct fork *f, pte_t *t, uaddr_t base)
+{
+	struct area *a = vm_find(f->from, base);
+
+	for (; a && a->start < base + PT_SPAN; a = vm_next(f->from, a)) {
+		pte_t *e = t + area_pages(max(a->start, base) - base);
+		pte_t *last = t + area_pages(min(a->end, base + PT_SPAN) - base);
+
+		for (; !(a->flags & VM_SHARED) && e < last; e++)
+			if (*e && !pte_cow(*e)) {
+				f->changed |= pte_writable(*e);
+				*e = pte_mark_cow(*e);
+			}
+	}
+}
+
+/* The page both will write to next: the child gets its copy at once, the parent keeps it as it is. */
+static bool fork_hot_page(struct fork *f, const struct area *a, pte_t *d, pte_t s)
+{
+	struct page *p, *from = entry_page(s);
+
+	if (!s || from == zero_page || (a->flags & (VM_SHARED | VM_WRITE)) != VM_WRITE)
+		return false;
+	p = page_alloc_for(f->to->charge, false);
+	if (!p)
+		return false;
+	page_copy(page_virt(p), page_virt(from));
+	*d = entry_make(a, page_phys(p), false);
+	return true;
+}
+
+/* Both spaces share the frames; private ones are copied when written to. */
+static void fork_entries(struct fork *f, const struct area *a, pte_t *d, pte_t *s, uaddr_t at, u64 n)
+{
+	u64 hot = area_pages(f->hot - at);
+
+	for (u64 i = 0; i < n; i++) {
+		if (!s[i] || (i == hot && fork_hot_page(f, a, &d[i], s[i])))
+			continue;
+		if (!(a->flags & VM_SHARED)) {
+			f->changed |= pte_writable(s[i]);
+			s[i] = pte_mark_cow(s[i]);
+		}
+		d[i] = s[i];
+		page_get(entry_page(s[i]));
+	}
+}
+
+/* The table with the hot page is copied; the parent's stays its own. */
+static void fork_table(struct fork *f, pte_t *d, pte_t *s, uaddr_t base)
+{
+	struct area *a = vm_find(f->from, base);
+
+	for (; a && a->start < base + PT_SPAN; a = vm_next(f->from, a)) {
+		uaddr_t at = max(a->start, base);
+		u64 first = area_pages(at - base);
+
+		fork_entries(f, a, d + first, s + first, at,
+			     area_pages(min(a->end, base + PT_SPAN) - at));
+	}
+}
+
+static long fork_link(struct fork *f, pte_t *link, uaddr_t base)
+{
+	pte_t *to = arch_link(&f->to->mmu, base), *copy;
+
+	if (!to)
+		return -ENOMEM;
+	if (link_marks(*link) == LINK_LENT)
+		settle(f->from, link, lent_find(f->from, link_table(*link)));
+	if (f->hot - base < PT_SPAN && own(f->from, link) && (copy = arch_table_alloc())) {
+		arch_link_add(&f->to->mmu, to, base, link_make(copy, 0));
+		fork_table(f, copy, link_table(*link), base);
+		return 0;
+	}
+	if (!link_marks(*link))
+		protect_table(f, link_table(*link), base);
+	*link = link_make(link_table(*link), LINK_SHARED);
+	table_get(link_table(*link));
+	arch_link_add(&f->to->mmu, to, base, *link);
+	return 0;
+}
+
+long tables_fork(struct vm *to, struct vm *from, uaddr_t hot)
+{
+	struct fork f = { to, from, align_down(hot, PAGE_SIZE), false };
+	u64 most = table_count(from) - 1, cursor = 0;
+	uaddr_t base;
+	long err = 0;
+
+	if (!charge_try(to->charge, most))
+		return -ENOMEM;
+	for (pte_t *link; !err && (link = arch_link_next(&from->mmu, &cursor, &base)); )
+		err = fork_link(&f, link, base);
+	to->charged_tables = table_count(to);
+	charge_back(to->charge, most + 1 - to->charged_tables);
+	to->resident = to->peak_resident = from->resident;
+	to->forked = from->forked = true;
+	if (f.changed)
+		pages_flush(from, 0, USER_TOP);
+	return err;
+}
+
+/* --- the end ---------------------------------------------------------------------------------- */
+
+/* Give back a copy: what is its own, and the loan. */
+static void lent_release(struct vm *v, struct lent *l)
+{
+	pte_t *t = l->table;
+	struct dropped d = { 0, 0, 0 };
+
+	for (u32 i = 0; i < l->count; i++)
+		drop_entries(&t[l->own[i]], &t[l->own[i] + 1], v->charge, &d);
+	charge_back(v->charge, d.back);
+	memset(t + l->first, 0, (l->end - l->first) * sizeof(*t));
+	arch_table_free(t);
+	if (table_put(l->origin))
+		table_discard(v, l->origin);
+	lent_forget(v, l);
+}
+
+void tables_release(struct vm *v)
+{
+	u64 cursor = 0;
+	uaddr_t base;
+
+	for (pte_t *link; (link = arch_link_next(&v->mmu, &cursor, &base)); ) {
+		pte_t *t = link_table(*link);
+
+		if (link_marks(*link) == LINK_LENT)
+			lent_release(v, lent_find(v, t));
+		else if (link_marks(*link) == LINK_SHARED && table_put(t))
+			*link = link_make(t, 0);
+		if (link_marks(*link))
+			*link = 0;
+	}
+}
+
+void tables_free(struct vm *v)
+{
+	u64 cursor = 0;
+	uaddr_t base;
+
+	for (pte_t *link; (link = arch_link_next(&v->mmu, &cursor, &base)); ) {
+		arch_table_free(link_table(*link));
+		*link = 0;
+	}
+}
