@@ -150,7 +150,7 @@ static void test_mistakes_are_found(void **state)
 	expect_panic(lock_across_wait, "waits_with_lock:");
 	expect_panic(lock_twice, "taken twice");
 	expect_panic(unlock_unlocked, "not held");
-	expect_panic(too_many_locks, "more than 8 spin locks");
+	expect_panic(too_many_locks, "more than 32 spin locks");
 	expect_panic(lock_in_interrupt, "taken in an interrupt");
 	expect_panic(interrupts_off, "interrupts off");
 	expect_panic(another_function, "one:");

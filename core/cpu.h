@@ -13,7 +13,7 @@ struct task;
 struct timer;
 
 /* Run queue of a hart: the owner pushes at tail, anyone takes at head. */
-enum { RING = 256, LOCKS_HELD_MAX = 8 };
+enum { RING = 256, LOCKS_HELD_MAX = 32 };
 struct ring {
 	_Atomic u32		head, tail;
 	_Atomic(struct task *)	buf[RING];

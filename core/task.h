@@ -15,11 +15,15 @@
 
 struct co;
 struct waitq;
+struct wait_call;
 struct waiter {				/* one task waiting for one source */
 	TAILQ_ENTRY(waiter)		link;
 	_Atomic(struct waitq *)		q;	/* NULL: not queued (any more) */
-	struct task			*task;
-	u64				key;	/* futex address; permits wanted; WAIT_SHARED */
+	union {
+		struct task		*task;
+		struct wait_call	*call;	/* with WAIT_CALL */
+	};
+	u64				key;	/* futex address; permits wanted; WAIT_SHARED, WAIT_CALL */
 };
 
 struct timer {				/* node of a hart's pairing heap: core/timer.c */

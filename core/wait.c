@@ -30,6 +30,16 @@ void wait_add(struct waitq *q, struct waiter *w)
 	add(q, w, task_current());
 }
 
+void wait_add_call(struct waitq *q, struct waiter *w, struct wait_call *c)
+{
+	check(atomic_load(&q->lock.v));
+	check(!atomic_load(&w->q));
+	w->key = WAIT_CALL;
+	w->call = c;
+	TAILQ_INSERT_HEAD(&q->waiters, w, link);
+	atomic_store_explicit(&w->q, q, memory_order_release);
+}
+
 bool wait_cancel(struct waiter *w)
 {
 	struct waitq *q;
@@ -57,12 +67,20 @@ struct task *wake_waiter(struct waitq *q, struct waiter *w)
 	return t;
 }
 
-struct task *wake_first(struct waitq *q)
+/* The call comes before w->q = NULL: until then who cancels waits for the lock, so w stays. */
+static __attribute__((noinline)) void call_waiter(struct waitq *q, struct waiter *w)
 {
-	struct waiter *w = TAILQ_FIRST(&q->waiters);
+	TAILQ_REMOVE(&q->waiters, w, link);
+	w->call->fn(w->call);
+	atomic_store_explicit(&w->q, NULL, memory_order_release);
+}
 
-	check(atomic_load(&q->lock.v));
-	return w ? wake_waiter(q, w) : NULL;
+static inline void wake_any(struct waitq *q, struct waiter *w)
+{
+	if (unlikely(w->key == WAIT_CALL))
+		call_waiter(q, w);
+	else
+		wake_waiter(q, w);
 }
 
 /* The first waiter takes nothing. */
@@ -73,8 +91,8 @@ static __attribute__((noinline)) u32 wake_shared(struct waitq *q)
 	u32 n = 0;
 
 	while ((w = TAILQ_FIRST(&q->waiters))) {
-		shared = w->key == WAIT_SHARED;
-		wake_waiter(q, w);
+		shared = w->key >= WAIT_CALL;
+		wake_any(q, w);
 		n++;
 		if (!shared)
 			break;
@@ -88,7 +106,7 @@ u32 wake_one_locked(struct waitq *q)
 
 	if (unlikely(!w))
 		return 0;
-	if (unlikely(w->key == WAIT_SHARED))
+	if (unlikely(w->key >= WAIT_CALL))
 		return wake_shared(q);
 	wake_waiter(q, w);
 	return 1;
@@ -100,12 +118,25 @@ u32 wake_one(struct waitq *q)
 	return wake_one_locked(q);
 }
 
+u32 wake_next_locked(struct waitq *q)
+{
+	struct waiter *w;
+
+	TAILQ_FOREACH(w, &q->waiters, link)
+		if (w->key != WAIT_CALL) {
+			wake_waiter(q, w);
+			return 1;
+		}
+	return 0;
+}
+
 u32 wake_all_locked(struct waitq *q)
 {
+	struct waiter *w;
 	u32 n = 0;
 
-	while (wake_first(q))
-		n++;
+	for (; (w = TAILQ_FIRST(&q->waiters)); n++)
+		wake_any(q, w);
 	return n;
 }
 

@@ -15,14 +15,23 @@ struct waitq {
 #define WAITQ_INIT(q)	{ {0}, TAILQ_HEAD_INITIALIZER((q).waiters) }
 void waitq_init(struct waitq *q);
 
-#define WAIT_SHARED (~0ull)	/* waiter.key: takes nothing, so wake the next one as well */
+/* Values of waiter.key. */
+#define WAIT_SHARED (~0ull)	/* takes nothing, so wake the next one as well */
+#define WAIT_CALL (~1ull)	/* as WAIT_SHARED; not a task: w->call is called, once */
+
+/* Who wants to be called rather than woken, before all tasks: under the queue's lock, so it must
+ * neither wait nor touch this queue; it may lock and wake other queues, which are therefore "above"
+ * this one (fs/epoll.c).
+ * When wait_cancel() returns, it is neither running nor will it be called. */
+struct wait_call { void (*fn)(struct wait_call *c); };
+void wait_add_call(struct waitq *q, struct waiter *w, struct wait_call *c);	/* q locked */
 
 void wait_add(struct waitq *q, struct waiter *w);	/* for the current task; q locked */
 bool wait_cancel(struct waiter *w);			/* false: was woken (not queued) */
-struct task *wake_first(struct waitq *q);		/* q locked */
 struct task *wake_waiter(struct waitq *q, struct waiter *w);	/* q locked, w queued on it */
 u32 wake_one(struct waitq *q);				/* past WAIT_SHARED ones */
 u32 wake_one_locked(struct waitq *q);			/* q locked */
+u32 wake_next_locked(struct waitq *q);	/* nothing has changed, but a task has not had its share */
 u32 wake_all(struct waitq *q);
 u32 wake_all_locked(struct waitq *q);
 static inline __attribute__((no_sanitize("thread"))) bool waitq_empty(const struct waitq *q)

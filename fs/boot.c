@@ -2,6 +2,7 @@
 /* boot.c: the file systems every program finds, and the kernel's own way to files. */
 #include <string.h>
 #include "core/log.h"
+#include "fs/anon.h"
 #include "fs/path.h"
 #include "fs/procfs/private.h"
 #include "mem/heap.h"
@@ -32,7 +33,9 @@ long fs_init(void)
 	long err;
 
 	dentry_table_init();
-	err = mount_root();
+	err = anon_init();
+	if (!err)
+		err = mount_root();
 	if (err)
 		return err;
 	kernel_context.root = dentry_get(root_dentry);

@@ -26,6 +26,8 @@ struct file *file_create(const struct file_ops *ops, u32 flags, void *data)
 
 static void file_free(struct file *f)
 {
+	if (unlikely(f->watches))
+		epoll_forget(f);
 	if (f->inode && f->inode->locks)
 		lock_drop_owner(f->inode, f);
 	if (f->ops && f->ops->release)
@@ -54,8 +56,11 @@ long file_path(struct file *f, char *buf, size_t size)
 
 	if (f->dentry)
 		return dentry_path(f->dentry, root_dentry, buf, size);
-	n = inode_kind(f->inode) == I_FIFO ? snprint(buf, size, "pipe:[%lu]", f->inode->ino)
-					   : snprint(buf, size, "anon:[%lu]", f->inode->ino);
+	if (f->ops->name)
+		n = snprint(buf, size, "anon_inode:[%s]", f->ops->name);
+	else
+		n = snprint(buf, size, "%s:[%lu]", inode_kind(f->inode) == I_FIFO ? "pipe" : "anon",
+			    f->inode->ino);
 	return (size_t)n < size ? n : -ENAMETOOLONG;
 }
 

@@ -20,6 +20,7 @@ struct poller;				/* who waits in poll/select: fs/poll.h */
 #define NOT_NOW (-4100L)		/* result of try_read and try_write; neither an errno nor PENDING */
 
 struct file_ops {
+	const char	*name;		/* of files without one of their own: "anon_inode:[name]" */
 	/* Move bytes at *@pos and advance it (streams ignore it).  Result: positive, 0 end of file,
 	 * -errno, PENDING; how much was moved since the uio began, through all faults and waits, is
 	 * u->done.  u->fault set: commit the page and call again (uio_retry). */
@@ -50,6 +51,7 @@ struct file {
 	struct dentry		*dentry;	/* counted; name it was opened by, may be NULL */
 	u64			pos;
 	void			*data;		/* of the implementation */
+	struct watch		*watches;	/* epolls it is in: fs/epoll.c */
 };
 
 /* For long transfers: let others run and go on.  What was moved is in the uio, so the operation starts
@@ -66,6 +68,7 @@ enum { FILE_BATCH = 512 << 10 };		/* bytes moved before others get the hart */
 struct file *file_create(const struct file_ops *ops, u32 flags, void *data);	/* NULL: no memory */
 static inline struct file *file_get(struct file *f) { atomic_fetch_add(&f->refs, 1); return f; }
 void file_put(struct file *f);			/* NULL is fine */
+void epoll_forget(struct file *f);		/* it is about to go: f->watches */
 /* Absolute path into @buf: length or -ENAMETOOLONG; "pipe:[7]" for anonymous files. */
 long file_path(struct file *f, char *buf, size_t size);
 

@@ -163,8 +163,8 @@ static async long pipe_read(struct co *co, struct file *f, struct uio *u, u64 *p
 		return u->nowait ? -EAGAIN : wait_to_read(p);
 	}
 	drain(p, u);
-	if (p->in != p->out)
-		wake_reader(p);		/* pass the baton on */
+	if (p->in != p->out && !waitq_empty(&p->rq))
+		wake_next_locked(&p->rq);	/* pass the baton on */
 	if (!waitq_empty(&p->wq))
 		wake_all(&p->wq);	/* not each fits into the room there is now */
 	return u->done == before && u->fault ? -EFAULT : (long)u->done;

@@ -25,7 +25,10 @@ void poll_add_locked(struct poller *p, struct waitq *q)
 	}
 	w = &p->w[p->n++];
 	*w = (struct waiter){ .key = WAIT_SHARED };
-	wait_add(q, w);
+	if (p->call)
+		wait_add_call(q, w, p->call);
+	else
+		wait_add(q, w);
 }
 
 void poll_add_slow(struct poller *p, struct waitq *q)

@@ -10,6 +10,7 @@
 
 struct poller {
 	struct waiter	*w;		/* room for @max */
+	struct wait_call *call;		/* is called; NULL: the current task is woken */
 	u32		n, max;
 	bool		full;		/* someone could not register: look again soon */
 };

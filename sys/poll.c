@@ -12,6 +12,7 @@
 #include "fs/poll.h"
 #include "lib/timespec.h"
 #include "mem/heap.h"
+#include "sys/poll.h"
 #include "sys/path.h"
 
 enum { FEW = 4, SIGSET_SIZE = 8, SELECT_MAX = 1024 };
@@ -65,7 +66,7 @@ static u32 scan(struct polling *s)
 	const u64 own = files_alone(t) ? t->size : 0;
 	const uintptr_t *slot = t->slot;
 	u64 ready = 0, events;
-	struct file *f;
+	struct file *f = NULL;
 
 	for (struct pollfd *fd = s->fds, *end = fd + s->n; fd < end; fd++) {
 		if (unlikely((u32)fd->fd >= own || !(f = slot_file(slot[(u32)fd->fd])) || !f->ops->poll)) {
@@ -204,7 +205,7 @@ static async long put_rest(const struct polling *s, uaddr_t at)
 	return user_put(at, ts) == PENDING ? PENDING : 0;
 }
 
-static async long set_mask(uaddr_t at, u64 size)
+async long poll_mask(uaddr_t at, u64 size)
 {
 	struct thread *t = thread_current();
 	u64 set;
@@ -223,7 +224,7 @@ static async long set_mask(uaddr_t at, u64 size)
 }
 
 /* An interrupted wait leaves the mask to signal_deliver(), which needs it for the handler. */
-static long waited(long r)
+long poll_waited(long r)
 {
 	struct thread *t = thread_current();
 
@@ -260,10 +261,10 @@ static async long ppoll(struct co *co, const u64 *a)
 	if (!r)
 		await(r = set_deadline(&f->s, a[2]));
 	if (!r)
-		await(r = set_mask(a[3], a[4]));
+		await(r = poll_mask(a[3], a[4]));
 	if (!r) {
 		await(r = poll_wait(&f->s));
-		f->result = waited(r);
+		f->result = poll_waited(r);
 		if (f->result >= 0)
 			await(r = put_events(&f->s, a[0]));
 		if (f->result >= 0 && r)
@@ -377,7 +378,7 @@ static async long select_mask(uaddr_t at)
 	struct { uaddr_t mask; u64 size; } m;
 	long r = at ? user_get(m, at) : 0;
 
-	return r || !at ? r : set_mask(m.mask, m.size);
+	return r || !at ? r : poll_mask(m.mask, m.size);
 }
 
 static async long pselect6(struct co *co, const u64 *a)
@@ -394,7 +395,7 @@ static async long pselect6(struct co *co, const u64 *a)
 		await(r = select_mask(a[5]));
 	if (!r) {
 		await(r = poll_wait(&f->s));
-		f->result = waited(r);
+		f->result = poll_waited(r);
 		if (f->result >= 0)
 			await(r = select_end(&f->s, a));
 		if (f->result >= 0)

@@ -37,7 +37,7 @@ ORACLE_BIN := $(patsubst test/oracle/programs/%.c,$(BUILD)/oracle/programs/%,$(w
 $(BUILD)/oracle/programs/%: test/oracle/programs/%.c test/oracle/programs/check.h | $(DEPS)/setup.mk
 	$(call say,CC,$<)
 	$Q mkdir -p $(@D)
-	$Q $(UCC) -D_GNU_SOURCE -fasynchronous-unwind-tables -s $< -o $@ -lpthread
+	$Q $(UCC) -w -D_GNU_SOURCE -fasynchronous-unwind-tables -s $< -o $@ -lpthread
 
 oracle: all $(ORACLE_BIN)
 	$Q BUILD=$(BUILD) DEPS=$(DEPS) OUT=$(OUT) test/oracle/oracle.py $(CASES)

@@ -99,27 +99,28 @@ static async long kmsg_write(struct co *co, struct file *f, struct uio *u, u64 *
 	return u->done;
 }
 
-/* Always ready, nothing to seek, everything at position 0. */
+/* Always ready, which goes without saying for those that cannot be in an epoll. */
 static u32 ready_poll(struct file *f, struct poller *p)
 {
 	return POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM;
 }
 
+/* Everything is at position 0. */
 static long no_seek(struct file *f, s64 offset, u32 whence)
 {
 	return 0;
 }
 
 static const struct file_ops null_ops = {
-	.read = null_read, .write = null_write, .seek = no_seek, .poll = ready_poll,
+	.read = null_read, .write = null_write, .seek = no_seek,
 	.try_read = null_try_read, .try_write = null_try_write,
 };
 static const struct file_ops zero_ops = {
 	.try_read = zero_try_read, .try_write = null_try_write,
-	.read = zero_read, .write = null_write, .seek = no_seek, .poll = ready_poll,
+	.read = zero_read, .write = null_write, .seek = no_seek,
 };
 static const struct file_ops full_ops = {
-	.read = zero_read, .write = full_write, .seek = no_seek, .poll = ready_poll,
+	.read = zero_read, .write = full_write, .seek = no_seek,
 };
 static const struct file_ops random_ops = {
 	.read = random_read, .write = random_write, .seek = no_seek, .poll = ready_poll,
