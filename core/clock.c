@@ -43,7 +43,14 @@ u64 clock_now(void) { return clock_ns(arch_ticks()); }
 
 u64 clock_ticks(u64 ns)
 {
-	return ns >> 63 ? TIME_NEVER : scale_apply(to_ticks, ns) + 2;	/* both scales round down */
+	u64 tick;
+
+	if (ns >> 63)
+		return TIME_NEVER;
+	tick = scale_apply(to_ticks, ns);
+	while (clock_ns(tick) < ns)
+		tick++;				/* both scales round down: twice at most */
+	return tick;
 }
 
 u64 clock_real_offset(void) { return atomic_load_explicit(&real_offset, memory_order_relaxed); }

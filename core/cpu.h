@@ -12,6 +12,14 @@
 struct task;
 struct timer;
 
+/* Deadlines of a hart (core/timer.c): a tree for each rank in used. */
+enum { TIMER_RANKS = 64 };
+struct timer_heap {
+	struct timer	*first;		/* the root that is due first */
+	u64		used;
+	struct timer	*root[TIMER_RANKS];
+};
+
 /* Run queue of a hart: the owner pushes at tail, anyone takes at head. */
 enum { RING = 256, LOCKS_HELD_MAX = 32 };
 struct ring {
@@ -35,7 +43,7 @@ struct cpu {
 	struct task		*backlog, *backlog_last;	/* what the ring had no room for */
 	struct task		*due, *due_last;	/* their deadline has come: before the ring */
 	u32			due_runs;	/* in a row; the ring must have its turn */
-	struct timer		*timers;	/* the heap; under timer_lock, as is timer_next */
+	struct timer_heap	timers;		/* under timer_lock, as is timer_next */
 	spinlock_t		timer_lock;
 	u32			hart;		/* the machine's number */
 	_Atomic u64		quiet;		/* RCU: epoch last seen between two polls */

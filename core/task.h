@@ -26,10 +26,10 @@ struct waiter {				/* one task waiting for one source */
 	u64				key;	/* futex address; permits wanted; WAIT_SHARED, WAIT_CALL */
 };
 
-struct timer {				/* node of a hart's pairing heap: core/timer.c */
+struct timer {				/* node of a hart's heap: core/timer.c */
 	struct timer	*child;		/* the first one */
 	struct timer	*next;		/* sibling */
-	struct timer	*prev;		/* sibling, or the parent of a first child */
+	struct timer	*prev;		/* sibling, or the parent of a first child; NULL: a root */
 	u64		at;		/* deadline, ns */
 };
 
@@ -52,7 +52,7 @@ struct task {
 	struct timer	timer;		/* deadline of the present sleep */
 	const char	*name;		/* for dumps */
 	u32		high;		/* checked build: bytes of the deepest frame */
-	u32		pad_;
+	u32		timer_rank;	/* of the tree below timer */
 	u64		frames[];
 };
 _Static_assert(sizeof(struct task) <= 192, "tasks are many");

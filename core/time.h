@@ -16,7 +16,7 @@ u64 clock_real(void);			/* since 1970, from the real-time clock read at boot */
 void clock_set_real(u64 ns);		/* settimeofday; also used by the RTC driver */
 u64 clock_real_offset(void);		/* clock_real() - clock_now(), may wrap */
 void clock_publish(struct clock_page *p);	/* keep @p, which programs read, up to date */
-u64 clock_ticks(u64 ns);		/* a tick at which clock_ns() is not below @ns, at most 2 late */
+u64 clock_ticks(u64 ns);		/* the first tick at which clock_ns() is not below @ns */
 
 /* A factor below 2^shift, exact to 2^-63 of it: clocks of any rate convert by one multiplication.
  * Results below 2^63 (292 years in ns) never overflow on the way. */

@@ -1,68 +1,86 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * timer.c: deadlines, in one pairing heap for each hart.  The nodes lie in the tasks: nothing is
- * allocated, starting a timer costs one comparison, stopping one whose heap node has no children
- * (nearly all) unlinks it, and the price, logarithmic on average, is paid when the first one expires.
+ * timer.c: deadlines, in one binomial queue for each hart.  The nodes lie in the tasks: nothing is
+ * allocated and nothing can fail.
  *
- * A task's timer is started and stopped by the task itself, in the heap of the hart it runs on then;
- * it may be stopped from another one.  cpu->timer_lock guards heap and timer_next; timer_cpu of a
+ * The queue is a set of heap-ordered trees, at most one of each rank; two of rank r make one of rank
+ * r + 1, as a carry does when counting.  So starting a timer links one pair on average, and at most as
+ * many as there are ranks; a node that is taken out leaves at most rank children, which go back as
+ * trees.  A tree may have lost nodes from below, so rank r means: 2^r timers were started, at most.
+ * No operation is ever paid for later: with 100,000 timers none links more than 17 pairs.
+ *
+ * A task's timer is started and stopped by the task itself, in the queue of the hart it runs on then;
+ * it may be stopped from another one.  cpu->timer_lock guards queue and timer_next; timer_cpu of a
  * task changes under it.
  */
 #include "core/log.h"
 #include "core/task.h"
 #include "core/time.h"
 
-static inline struct timer *merge(struct timer *a, struct timer *b)
-{
-	if (b->at < a->at) {
-		struct timer *t = a;
+enum { EXPIRE_MAX = 32 };		/* at a time: others want to run, too */
 
-		a = b;
-		b = t;
-	}
-	b->next = a->child;
-	b->prev = a;
-	if (a->child)
-		a->child->prev = b;
-	a->child = b;
-	return a;
+static inline u32 *rank_of(struct timer *n) { return &container_of(n, struct task, timer)->timer_rank; }
+
+#ifdef HOST_TEST
+_Thread_local u64 timer_links;		/* the tests count the work */
+static inline void count_link(void) { timer_links++; }
+#else
+static inline void count_link(void) { }
+#endif
+
+static inline void set_child(struct timer *parent, struct timer *n)
+{
+	struct timer *next = parent->child;
+
+	n->next = next;
+	n->prev = parent;
+	parent->child = n;
+	if (next)
+		next->prev = n;
+	count_link();
 }
 
-/* One heap of the siblings from @n on: pair them up, then join the pairs from the right. */
-static struct timer *merge_siblings(struct timer *n)
+/* Carry: as long as there is a tree of the same rank, two become one.  The root it ends up below. */
+static inline struct timer *add_tree(struct timer_heap *h, struct timer *n)
 {
-	struct timer *pairs = NULL, *root = NULL, *next, *one;
+	u32 rank = *rank_of(n);
+	u64 used = h->used >> rank, at = n->at;
 
-	for (; n; n = next) {
-		one = n;
-		next = n->next;
-		if (next) {
-			n = next;
-			next = n->next;
-			one = merge(one, n);
+	h->used += 1ull << rank;
+	for (; unlikely(used & 1); used >>= 1, rank++) {
+		struct timer *other = h->root[rank];
+		u64 others = other->at;
+
+		if (others < at) {
+			*rank_of(n) = rank;
+			set_child(other, n);
+			n = other;
+			at = others;
+		} else {
+			set_child(n, other);
 		}
-		one->next = pairs;
-		pairs = one;
 	}
-	while ((one = pairs)) {
-		pairs = one->next;
-		root = root ? merge(root, one) : one;
-	}
-	return root;
+	*rank_of(n) = rank;
+	n->prev = NULL;
+	h->root[rank] = n;
+	return n;
 }
 
-static inline void set_root(struct cpu *c, struct timer *root)
+/* Without a search for bits, which is a call on machines that cannot count zeros. */
+static void find_first(struct timer_heap *h)
 {
-	c->timers = root;
-	atomic_store_explicit(&c->timer_next, root ? root->at : TIME_NEVER, memory_order_relaxed);
+	struct timer *first = NULL, **root = h->root;
+
+	for (u64 used = h->used; used; used >>= 1, root++)
+		if (used & 1 && (!first || (*root)->at < first->at))
+			first = *root;
+	h->first = first;
 }
 
-static void heap_remove(struct cpu *c, struct timer *n)
+static inline void unlink(struct timer_heap *h, struct timer *n)
 {
-	struct timer *rest = n->child ? merge_siblings(n->child) : NULL;
-
-	if (c->timers == n) {
-		set_root(c, rest);
+	if (!n->prev) {
+		h->used &= ~(1ull << *rank_of(n));
 		return;
 	}
 	if (n->prev->child == n)
@@ -71,34 +89,62 @@ static void heap_remove(struct cpu *c, struct timer *n)
 		n->prev->next = n->next;
 	if (n->next)
 		n->next->prev = n->prev;
-	if (rest)
-		merge(c->timers, rest);			/* below the root: nothing of it is earlier */
+}
+
+static void take_out(struct timer_heap *h, struct timer *n)
+{
+	struct timer *c, *next;
+
+	unlink(h, n);
+	for (c = n->child; c; c = next) {
+		next = c->next;
+		add_tree(h, c);
+	}
+	if (h->first == n || h->first->prev)		/* or one that is due as early came above it */
+		find_first(h);
+}
+
+/* What others may read without the lock. */
+static inline void tell_next(struct cpu *c)
+{
+	u64 at = c->timers.first ? c->timers.first->at : TIME_NEVER;
+
+	atomic_store_explicit(&c->timer_next, at, memory_order_relaxed);
 }
 
 void timer_start(struct task *t, u64 at)
 {
 	struct cpu *c = this_cpu();
+	struct timer *n;
 
 	timer_stop(t);
 	if (at == TIME_NEVER)
 		return;
 	t->timer.at = at;
 	t->timer.child = NULL;
+	t->timer_rank = 0;
 	guard(&c->timer_lock);
-	set_root(c, c->timers ? merge(c->timers, &t->timer) : &t->timer);
+	n = add_tree(&c->timers, &t->timer);
+	if (!c->timers.first || n->at <= c->timers.first->at) {
+		c->timers.first = n;			/* also if the first has just become its child */
+		tell_next(c);
+	}
 	atomic_store_explicit(&t->timer_cpu, c->id + 1, memory_order_relaxed);
 }
 
 void timer_stop(struct task *t)
 {
 	u32 id = atomic_load_explicit(&t->timer_cpu, memory_order_acquire);
+	struct cpu *c;
 
 	if (!id)
 		return;
-	guard(&cpus[id - 1].timer_lock);
+	c = &cpus[id - 1];
+	guard(&c->timer_lock);
 	if (!atomic_load_explicit(&t->timer_cpu, memory_order_relaxed))
 		return;					/* it expired meanwhile */
-	heap_remove(&cpus[id - 1], &t->timer);
+	take_out(&c->timers, &t->timer);
+	tell_next(c);
 	atomic_store_explicit(&t->timer_cpu, 0, memory_order_relaxed);
 }
 
@@ -109,11 +155,12 @@ static struct task *pop_due(struct cpu *c, u64 now)
 	struct task *t;
 
 	guard(&c->timer_lock);
-	n = c->timers;
+	n = c->timers.first;
 	if (!n || n->at > now)
 		return NULL;
 	t = container_of(n, struct task, timer);
-	heap_remove(c, n);
+	take_out(&c->timers, n);
+	tell_next(c);
 	atomic_store_explicit(&t->timer_cpu, 0, memory_order_release);
 	return t;
 }
@@ -123,7 +170,7 @@ void timer_expire(u64 now)
 	struct cpu *c = this_cpu();
 	struct task *t;
 
-	while ((t = pop_due(c, now)))
+	for (u32 i = 0; i < EXPIRE_MAX && (t = pop_due(c, now)); i++)
 		task_wake_due(t);
 }
 
