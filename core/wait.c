@@ -250,6 +250,8 @@ async long sem_acquire(struct sem *s, u64 n)
 	if (co_again())
 		return PENDING;
 	guard(&s->q.lock);
+	if (unlikely(!TAILQ_EMPTY(&s->q.waiters)))
+		sem_hand_over(s);		/* the first may have left, polled early: perhaps we */
 	if (likely(take(s, n)))
 		return 0;
 	t->w.key = n;

@@ -56,7 +56,23 @@ $(OUT)/relink: $(WEIR_ELF)
 test-boot: all $(OUT)/relink
 	$Q OUT=$(OUT) ROOT=$(BUILD)/demo-root RELINK=$(OUT)/relink test/boot/run
 
+# Every order of what a few harts do: core/*_explore.c.
+XFLAGS	:= $(filter-out -Wextra,$(UFLAGS)) -Wno-gnu-variable-sized-type-not-at-end -fno-pie
+XENV	= CLANG='$(CLANG)' UFLAGS='$(XFLAGS)'
+EXPLORE	:= $(BUILD)/explore/explore
+
+$(EXPLORE): $(wildcard core/*.[ch] test/explore/*) $(HEADERS) | $(DEPS)/setup.mk
+	$(call say,HOSTCC,explore)
+	$Q mkdir -p $(@D)
+	$Q $(XENV) test/explore/build $@
+
+test-explore: $(EXPLORE)
+	$Q $(EXPLORE) $(SCENARIO)
+
+test-mutants: $(EXPLORE)
+	$Q $(XENV) test/explore/mutants $(EXPLORE)
+
 test:
 	$Q MAKE='$(MAKE)' BUILD=$(BUILD) test/run $(STEPS)
 
-.PHONY: lint-clang lint-gates lint-co lint-bugs test-guest test-boot
+.PHONY: test-explore test-mutants lint-clang lint-gates lint-co lint-bugs test-guest test-boot
