@@ -15,7 +15,7 @@
 #include "core/time.h"
 #include "core/wait.h"
 
-enum { SLOT_BUDGET = 8, DUE_BUDGET = 8, STEAL_MAX = 32, SLICE_NS = 4 * NSEC_PER_MSEC };
+enum { SLOT_BUDGET = 16, DUE_BUDGET = 8, STEAL_MAX = 32, SLICE_NS = 4 * NSEC_PER_MSEC };
 _Static_assert(CPU_MAX <= 64 && STEAL_MAX <= RING / 2, "idle_harts is a word; loot fits a ring");
 
 struct cpu cpus[CPU_MAX];

@@ -136,6 +136,7 @@ struct thread {
 	s32			exit_code;	/* its status, should it be the last */
 	u64			*calls;		/* the job's counters */
 	struct co		*call_co;	/* where the frames of system calls begin */
+	async long		(*call_body)(struct co *co, const u64 *a);	/* of the call that was begun */
 	struct exec_args	*start;		/* first thread of a job: the program to run */
 	struct context		ctx;
 	struct task		task;		/* last: its frames follow */

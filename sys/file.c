@@ -63,7 +63,7 @@ static long check_write(struct file *f, const u64 *a)
 	return f->ops->write ? 0 : -EINVAL;
 }
 
-static __attribute__((noinline)) async long read_whole(struct co *co, const u64 *a)
+static async long sys_read(struct co *co, const u64 *a)
 {
 	struct { struct file *file; struct uio u; } *f = co_frame(co);
 	long r;
@@ -90,7 +90,7 @@ static __attribute__((noinline)) async long read_whole(struct co *co, const u64 
 	co_end();
 }
 
-static __attribute__((noinline)) async long write_whole(struct co *co, const u64 *a)
+static async long sys_write(struct co *co, const u64 *a)
 {
 	struct { struct file *file; struct uio u; } *f = co_frame(co);
 	long r;
@@ -117,29 +117,20 @@ static __attribute__((noinline)) async long write_whole(struct co *co, const u64
 	co_end();
 }
 
-/* In one go, when that is all it takes; co->at tells whether we are beyond that already. */
-static async long sys_read(struct co *co, const u64 *a)
+/* In one go, when that is all it takes. */
+static async long quick_read(struct co *co, const u64 *a)
 {
-	struct file *f;
-	long r;
+	struct file *f = fd_borrow(thread_current()->files, (u32)a[0]);
 
-	if (likely(!co->at) && likely((f = fd_borrow(thread_current()->files, (u32)a[0]))) &&
-	    likely(file_readable(f) && f->ops->try_read) &&
-	    likely((r = f->ops->try_read(f, a[1], a[2])) != NOT_NOW))
-		return r;
-	return read_whole(co, a);
+	return likely(f && file_readable(f) && f->ops->try_read) ? f->ops->try_read(f, a[1], a[2]) : NOT_NOW;
 }
 
-static async long sys_write(struct co *co, const u64 *a)
+static async long quick_write(struct co *co, const u64 *a)
 {
-	struct file *f;
-	long r;
+	struct file *f = fd_borrow(thread_current()->files, (u32)a[0]);
 
-	if (likely(!co->at) && likely((f = fd_borrow(thread_current()->files, (u32)a[0]))) &&
-	    likely(file_writable(f) && f->ops->try_write) &&
-	    likely((r = f->ops->try_write(f, a[1], a[2])) != NOT_NOW))
-		return r;
-	return write_whole(co, a);
+	return likely(f && file_writable(f) && f->ops->try_write) ? f->ops->try_write(f, a[1], a[2]) :
+								    NOT_NOW;
 }
 
 /* The rest of the family: buffers or a position of their own. */
@@ -904,8 +895,8 @@ static async long sys_getrandom(struct co *co, const u64 *a)
 }
 
 const struct syscall file_calls[] = {
-	ROW(read, 3, 0, "dbu"),
-	ROW(write, 3, 0, "dbu"),
+	QUICK_ROW(read, 3, 0, "dbu"),
+	QUICK_ROW(write, 3, 0, "dbu"),
 	ROW(readv, 3, 0, "dpu"),
 	ROW(writev, 3, 0, "dpu"),
 	ROW(pread64, 4, 0, "dbud"),

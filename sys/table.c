@@ -37,7 +37,7 @@ void syscall_init(void)
 			assert(s->number < SYSCALLS && !syscall_table[s->number]);
 			syscall_table[s->number] = s;
 			if (!s->flags)
-				fast[s->number].fn = s->fn;
+				fast[s->number].fn = s->quick ? s->quick : s->fn;
 		}
 }
 
@@ -87,18 +87,33 @@ static void call_finish(struct thread *t, long r, u32 flags)
 	ctx_skip_trap(&t->ctx);
 }
 
-/* The call does not go straight back: it waits, wants the run loop, or a signal is there. */
+static inline bool task_called(struct thread *t)
+{
+	return unlikely(atomic_load_explicit(&t->task.pending, memory_order_relaxed));
+}
+
+/* The quick body is none for this case. */
+static long call_real(struct thread *t)
+{
+	t->call_body = syscall_table[ctx_number(&t->ctx)]->fn;
+	return t->call_body(t->call_co, ctx_args(&t->ctx));
+}
+
+/* The call does not go straight back: it waits, wants the run loop, is not for the quick body, or a
+ * signal is there. */
 static __attribute__((noinline)) long call_leave(struct thread *t, long r)
 {
-	if (r == PENDING) {
+	t->call_body = t->calls_fast[ctx_number(&t->ctx)].fn;
+	if (r == NOT_NOW && likely((r = call_real(t)) > PENDING && !task_called(t)))
+		return r;
+	if (likely(r == PENDING)) {
 		t->call_state = CALL_BEGUN;
 		return ARCH_SWITCH;
 	}
-	if (r == CALL_LEAVES) {
+	if (r == CALL_LEAVES)
 		t->calls[ctx_number(&t->ctx)]--;	/* not begun */
-	} else {
+	else
 		call_finish(t, r, 0);
-	}
 	return ARCH_LEAVE;
 }
 
@@ -112,26 +127,33 @@ long kernel_syscall(struct context *ctx)
 		return ARCH_LEAVE;
 	t->calls[number]++;
 	long r = t->calls_fast[number].fn(t->call_co, ctx_args(ctx));
-	if (unlikely(r <= PENDING || atomic_load_explicit(&t->task.pending, memory_order_relaxed)))
+	if (unlikely(r <= PENDING || task_called(t)))
 		return call_leave(t, r);
 	return r;
 }
 
-/* The thread has the hart again, and its call goes on: true when that is over and the program may. */
-static inline bool call_again(struct thread *t)
+/* A call that was begun goes on: PENDING, or 0 and its result is stored. */
+static inline async long call_again(struct thread *t)
 {
-	long r;
+	long r = t->call_body(t->call_co, ctx_args(&t->ctx));
+
+	if (unlikely(r == NOT_NOW))
+		r = call_real(t);
+	if (likely(r != PENDING))
+		call_finish(t, r, 0);
+	return r == PENDING ? r : 0;
+}
+
+/* The thread has the hart again, and its call goes on: true when that is over and the program may. */
+static inline bool call_ends(struct thread *t)
+{
 
 	if (unlikely(t->call_state != CALL_BEGUN)) {
 		t->call_state = CALL_NEW;		/* it waits for a page: the run loop looks for it */
 		return false;
 	}
 	vm_activate(t->vm);
-	r = t->calls_fast[ctx_number(&t->ctx)].fn(t->call_co, ctx_args(&t->ctx));
-	if (unlikely(r == PENDING))
-		return false;
-	call_finish(t, r, 0);
-	if (unlikely(atomic_load_explicit(&t->task.pending, memory_order_relaxed)))
+	if (unlikely(call_again(t) == PENDING || task_called(t)))
 		return false;
 	t->call_state = CALL_NEW;
 	t->call_co->at = 0;
@@ -150,7 +172,7 @@ struct context *kernel_switch(struct context *ctx)
 	if (unlikely(!next || next->main != thread_run))
 		return NULL;
 	t = thread_of(next);
-	if (unlikely(!call_again(t)))
+	if (unlikely(!call_ends(t)))
 		return NULL;
 	ctx_check_fp(&t->ctx);
 	return &t->ctx;
@@ -186,16 +208,11 @@ async long syscall_dispatch(struct co *co)
 /* After CAUSE_SYSCALL: bring the call to its end, wherever it is. */
 async long syscall_continue(struct co *co, struct thread *t)
 {
-	long r;
-
 	if (t->call_state == CALL_DONE)
 		return 0;
 	if (t->call_state == CALL_NEW)
 		return syscall_dispatch(co);
-	r = t->calls_fast[ctx_number(&t->ctx)].fn(co, ctx_args(&t->ctx));
-	if (r != PENDING)
-		call_finish(t, r, 0);
-	return r == PENDING ? r : 0;
+	return call_again(t);
 }
 
 /* --- what --explain tells ------------------------------------------------------------------------------ */

@@ -8,6 +8,9 @@
  * if it returned PENDING, is called again from the thread's run loop with the same @co: starting over
  * and frames both work.  What it returns goes to the program; -ERESTART is turned into a restart
  * or -EINTR by signal delivery.
+ *
+ * A row may have a quick body besides, for the simple case: it starts over, and as long as it does not
+ * return NOT_NOW, which it may only do before anything has happened, the real body is not called.
  */
 #pragma once
 #include "core/co.h"
@@ -22,6 +25,7 @@ struct syscall {
 	u8		flags;
 	async long	(*fn)(struct co *co, const u64 *a);
 	const char	*args;		/* one letter an argument, for traces: sys/trace.c */
+	async long	(*quick)(struct co *co, const u64 *a);	/* may be NULL */
 };
 enum {
 	CALL_FULL = 1,		/* wants every register in the context: clone, exec, sigreturn */
@@ -29,7 +33,8 @@ enum {
 };
 
 /* One row: ROW(read, 3, 0, "dbu") */
-#define ROW(n, arity, flags, args) { #n, __NR_##n, arity, flags, sys_##n, args }
+#define ROW(n, arity, flags, args) { #n, __NR_##n, arity, flags, sys_##n, args, NULL }
+#define QUICK_ROW(n, arity, flags, args) { #n, __NR_##n, arity, flags, sys_##n, args, quick_##n }
 
 extern const struct syscall *syscall_table[SYSCALLS];	/* NULL: ENOSYS */
 void syscall_init(void);			/* fill it from the lists; a slot taken twice panics */
