@@ -51,7 +51,7 @@ KFLAGS	= -std=gnu11 -g -ffreestanding -nostdinc -fno-pic $(MACHINE.$(ARCH)) $(MO
 	  -ffile-prefix-map=$(CURDIR)=. $(WARN) -Wjump-misses-init $(KINC) $(EXTRA)
 
 ROOMS	:= arch/$(ARCH) lib core mem dev fs fs/* net proc sys kernel
-KSRC	:= $(filter-out %_test.c %_fuzz.c,$(wildcard $(ROOMS:%=%/*.c) arch/$(ARCH)/*.S))
+KSRC	:= $(filter-out %_test.c %_fuzz.c %_explore.c,$(wildcard $(ROOMS:%=%/*.c) arch/$(ARCH)/*.S))
 FDT	:= fdt fdt_ro
 KOBJ	:= $(patsubst %,$(OUT)/%.o,$(basename $(KSRC))) $(FDT:%=$(OUT)/libfdt/%.o) $(OUT)/build_id.o
 WEIR_ELF := $(OUT)/weir.elf
