@@ -5,6 +5,9 @@
  * files) is let go after it has been released, for that may take any lock.  An operation splits what
  * it must split first (which may fail, and changes nothing a program can see), then changes.
  *
+ * A fork shares the tree.  A tree with several users never changes and needs no lock; an operation that
+ * changes areas makes a copy first (tree_own()) and only then looks for areas.
+ *
  * Areas are paid for by the frame: one more for every AREAS_PER_FRAME areas.
  */
 #include <string.h>
@@ -22,6 +25,7 @@ static int area_order(const struct area *a, const struct area *b)
 RB_GENERATE_INTERNAL(areas, area, node, area_order, static __attribute__((unused)))
 
 static struct slab area_slab = SLAB("area", struct area);
+static struct slab tree_slab = SLAB("areas", struct area_tree);
 static struct slab vm_slab = SLAB("vm", struct vm);
 
 __attribute__((weak)) struct vm_file_ops vm_file_ops;	/* sys/mem.c has the real one */
@@ -85,10 +89,71 @@ static void free_dead(struct dead *d)
 	}
 }
 
+/* --- trees ------------------------------------------------------------------------------------ */
+
+static struct area_tree *tree_create(void)
+{
+	struct area_tree *t = slab_alloc(&tree_slab);
+
+	if (t)
+		*t = (struct area_tree){ .refs = 1 };
+	return t;
+}
+
+/* What the last user leaves goes to @dead.  In order and without taking areas out one by one:
+ * RB_NEXT() does not look at what bury() changes, the left pointers of areas it has passed. */
+static void tree_put(struct area_tree *t, struct dead *dead)
+{
+	struct area *next;
+
+	if (!t || atomic_fetch_sub_explicit(&t->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	for (struct area *a = RB_MIN(areas, &t->head); a; a = next) {
+		next = RB_NEXT(areas, &t->head, a);
+		bury(dead, a);
+	}
+	slab_free(&tree_slab, t);
+}
+
+static void tree_insert(struct area_tree *t, struct area *a)
+{
+	RB_INSERT(areas, &t->head, a);
+	t->special |= !!(a->flags & (VM_LOCKED | VM_DONTFORK));
+}
+
+static __attribute__((noinline)) long tree_copy(struct vm *v, struct dead *dead)
+{
+	struct area_tree *t = tree_create(), *old = v->tree;
+	struct area *a, *b;
+
+	if (!t)
+		return -ENOMEM;
+	RB_FOREACH(a, areas, &old->head) {
+		b = area_copy(a);
+		if (!b) {
+			tree_put(t, dead);
+			return -ENOMEM;
+		}
+		tree_insert(t, b);
+	}
+	v->tree = t;
+	v->hint = NULL;
+	tree_put(old, dead);
+	return 0;
+}
+
+/* Areas of @v may change from now on; those found before are not its any more. */
+static inline long tree_own(struct vm *v, struct dead *dead)
+{
+	u32 refs = atomic_load_explicit(&v->tree->refs, memory_order_acquire);
+
+	return likely(refs == 1) ? 0 : tree_copy(v, dead);
+}
+
 /* Without the lock of the tree: first area with end > addr. */
 static struct area *find(struct vm *v, uaddr_t addr)
 {
-	struct area *a = RB_ROOT(&v->areas), *best = NULL;
+	struct area *a = RB_ROOT(&v->tree->head), *best = NULL;
 
 	while (a) {
 		if (a->end > addr) {
@@ -108,7 +173,7 @@ struct area *vm_find(struct vm *v, uaddr_t addr)
 
 struct area *vm_next(struct vm *v, struct area *a)
 {
-	return RB_NEXT(areas, &v->areas, a);
+	return RB_NEXT(areas, &v->tree->head, a);
 }
 
 /* Room for one more area, paid. */
@@ -131,7 +196,7 @@ static void area_unclaim(struct vm *v)
 
 static void area_take_out(struct vm *v, struct area *a, struct dead *dead)
 {
-	RB_REMOVE(areas, &v->areas, a);
+	RB_REMOVE(areas, &v->tree->head, a);
 	if (v->hint == a)
 		v->hint = NULL;
 	area_unclaim(v);
@@ -148,7 +213,7 @@ static bool mergeable(const struct area *a, const struct area *b)
 /* Make @a and the area before it one, if they fit: the one that @a is in now. */
 static struct area *merge_down(struct vm *v, struct area *a, struct dead *dead)
 {
-	struct area *before = RB_PREV(areas, &v->areas, a);
+	struct area *before = RB_PREV(areas, &v->tree->head, a);
 
 	if (!before || !mergeable(before, a))
 		return a;
@@ -162,7 +227,7 @@ static void merge_around(struct vm *v, struct area *a, struct dead *dead)
 	struct area *next;
 
 	a = merge_down(v, a, dead);
-	next = RB_NEXT(areas, &v->areas, a);
+	next = RB_NEXT(areas, &v->tree->head, a);
 	if (next)
 		merge_down(v, next, dead);
 }
@@ -185,7 +250,7 @@ static long split(struct vm *v, uaddr_t addr)
 	if (high->set)
 		high->offset += area_pages(addr - a->start);
 	a->end = addr;
-	RB_INSERT(areas, &v->areas, high);
+	tree_insert(v->tree, high);
 	return 0;
 }
 
@@ -217,27 +282,48 @@ static bool over_limit(const struct vm *v, u64 more)
 
 /* --- stacks grow ------------------------------------------------------------------------------ */
 
-static bool stack_grow(struct vm *v, struct area *a, uaddr_t addr)
+static bool may_grow(struct vm *v, struct area *a, uaddr_t addr)
 {
-	struct area *below = RB_PREV(areas, &v->areas, a);
-	u64 more = a->start - addr;
+	struct area *below = RB_PREV(areas, &v->tree->head, a);
 
-	if (a->end - addr > v->stack_limit || addr < MAP_LOWEST || over_limit(v, more))
+	if (a->end - addr > v->stack_limit || addr < MAP_LOWEST || over_limit(v, a->start - addr))
 		return false;
-	if (below && below->end + STACK_GAP > addr)
-		return false;
-	a->start = addr;
-	v->mapped += more;
-	return true;
+	return !below || below->end + STACK_GAP <= addr;
+}
+
+static long grow_locked(struct vm *v, uaddr_t addr, struct dead *dead)
+{
+	struct area *a = find(v, addr);
+
+	if (!a || !(a->flags & VM_STACK) || (a->start > addr && !may_grow(v, a, addr)))
+		return -EFAULT;
+	if (tree_own(v, dead))
+		return -ENOMEM;
+	a = find(v, addr);
+	if (a->start > addr) {
+		v->mapped += a->start - addr;
+		a->start = addr;
+	}
+	return 0;
+}
+
+long stack_grow(struct vm *v, uaddr_t addr)
+{
+	struct dead dead = { NULL };
+	long err;
+
+	spin_lock(&v->lock);
+	err = grow_locked(v, addr, &dead);
+	spin_unlock(&v->lock);
+	free_dead(&dead);
+	return err;
 }
 
 struct area *area_search(struct vm *v, uaddr_t addr)
 {
 	struct area *a = find(v, addr);
 
-	if (!a)
-		return NULL;
-	if (a->start > addr && !((a->flags & VM_STACK) && stack_grow(v, a, addr)))
+	if (!a || a->start > addr)
 		return NULL;
 	v->hint = a;
 	return a;
@@ -263,10 +349,10 @@ static uaddr_t gap_below(struct vm *v, uaddr_t top, u64 len)
 	struct area *a = find(v, top - 1);
 
 	if (!a)
-		a = RB_MAX(areas, &v->areas);
+		a = RB_MAX(areas, &v->tree->head);
 	else if (a->start >= top && floor_of(a) >= top)
-		a = RB_PREV(areas, &v->areas, a);
-	for (; a; a = RB_PREV(areas, &v->areas, a)) {
+		a = RB_PREV(areas, &v->tree->head, a);
+	for (; a; a = RB_PREV(areas, &v->tree->head, a)) {
 		if (a->end < top && top - a->end >= len)
 			return top - len;
 		if (a->start < top)
@@ -318,7 +404,7 @@ static long unmap_locked(struct vm *v, uaddr_t start, uaddr_t end, struct dead *
 	    (a && a->start < start && a->end > end && split(v, end)))
 		return -ENOMEM;
 	for (; a && a->start < end; a = next) {
-		next = a->end < end ? RB_NEXT(areas, &v->areas, a) : NULL;
+		next = a->end < end ? RB_NEXT(areas, &v->tree->head, a) : NULL;
 		unmap_part(v, a, max(a->start, start), min(a->end, end), dead);
 	}
 	return 0;
@@ -341,7 +427,9 @@ long vm_unmap(struct vm *v, uaddr_t addr, u64 len)
 	if (err || !len)
 		return -EINVAL;
 	spin_lock(&v->lock);
-	err = unmap_locked(v, addr, addr + len, &dead);
+	err = tree_own(v, &dead);
+	if (!err)
+		err = unmap_locked(v, addr, addr + len, &dead);
 	spin_unlock(&v->lock);
 	free_dead(&dead);
 	return err;
@@ -377,14 +465,14 @@ static u64 bytes_mapped(struct vm *v, uaddr_t start, uaddr_t end)
 {
 	u64 n = 0;
 
-	for (struct area *a = find(v, start); a && a->start < end; a = RB_NEXT(areas, &v->areas, a))
+	for (struct area *a = find(v, start); a && a->start < end; a = RB_NEXT(areas, &v->tree->head, a))
 		n += min(a->end, end) - max(a->start, start);
 	return n;
 }
 
 static void publish(struct vm *v, struct area *a, struct dead *dead)
 {
-	RB_INSERT(areas, &v->areas, a);
+	tree_insert(v->tree, a);
 	v->mapped += a->end - a->start;
 	merge_around(v, a, dead);
 }
@@ -394,7 +482,7 @@ static long add(struct vm *v, const struct area *new, struct dead *dead)
 {
 	struct area *next = find(v, new->end), *before, *a;
 
-	before = next ? RB_PREV(areas, &v->areas, next) : RB_MAX(areas, &v->areas);
+	before = next ? RB_PREV(areas, &v->tree->head, next) : RB_MAX(areas, &v->tree->head);
 	if (before && mergeable(before, new)) {
 		before->end = new->end;
 		v->mapped += new->end - new->start;
@@ -416,7 +504,7 @@ static long add(struct vm *v, const struct area *new, struct dead *dead)
 		return -ENOMEM;
 	}
 	v->mapped += a->end - a->start;
-	RB_INSERT(areas, &v->areas, a);
+	tree_insert(v->tree, a);
 	return 0;
 }
 
@@ -478,7 +566,9 @@ long vm_map(struct vm *v, uaddr_t *addr, u64 len, u32 flags, u32 how,
 	if (set && offset + area_pages(len) < offset)
 		return -EOVERFLOW;
 	spin_lock(&v->lock);
-	err = map_locked(v, &new, len, *addr, how, &dead);
+	err = tree_own(v, &dead);
+	if (!err)
+		err = map_locked(v, &new, len, *addr, how, &dead);
 	spin_unlock(&v->lock);
 	if (!err)
 		*addr = new.start;
@@ -503,7 +593,7 @@ bool vm_range_mapped(struct vm *v, uaddr_t addr, u64 len)
 
 static bool may_write(struct vm *v, uaddr_t start, uaddr_t end)
 {
-	for (struct area *a = find(v, start); a && a->start < end; a = RB_NEXT(areas, &v->areas, a))
+	for (struct area *a = find(v, start); a && a->start < end; a = RB_NEXT(areas, &v->tree->head, a))
 		if (a->flags & VM_NOWRITE)
 			return false;
 	return true;
@@ -518,6 +608,7 @@ static void change(struct vm *v, uaddr_t start, uaddr_t end, u32 mask, u32 flags
 		a = find(v, at);
 		if ((a->flags & mask) != flags) {
 			a->flags = (a->flags & ~mask) | flags;
+			v->tree->special |= !!(flags & (VM_LOCKED | VM_DONTFORK));
 			if (mask & VM_RIGHTS)
 				pages_protect(v, a, a->start, a->end);
 		}
@@ -535,7 +626,7 @@ static long change_locked(
 		return -ENOMEM;
 	if ((mask & flags & VM_WRITE) && !may_write(v, start, end))
 		return -EACCES;
-	if ((mask & VM_RIGHTS) && tables_own(v, start, end))
+	if (tree_own(v, dead) || ((mask & VM_RIGHTS) && tables_own(v, start, end)))
 		return -ENOMEM;
 	err = split_range(v, start, end, dead);
 	if (!err)
@@ -586,7 +677,7 @@ static long brk_locked(struct vm *v, uaddr_t to, struct dead *dead)
 	uaddr_t old_end = align_up(v->brk, PAGE_SIZE), end = align_up(to, PAGE_SIZE);
 	long err = 0;
 
-	if (to < v->brk_start || to > USER_TOP - PAGE_SIZE)
+	if (to < v->brk_start || to > USER_TOP - PAGE_SIZE || (end != old_end && tree_own(v, dead)))
 		return v->brk;
 	if (end > old_end)
 		err = brk_grow(v, old_end, end, dead);
@@ -620,7 +711,7 @@ long vm_discard(struct vm *v, uaddr_t addr, u64 len)
 	if (tables_own(v, addr, end))
 		return -EAGAIN;
 	for (struct area *a = find(v, addr); a && a->start < end;
-		a = RB_NEXT(areas, &v->areas, a)) {
+		a = RB_NEXT(areas, &v->tree->head, a)) {
 		if (a->flags & VM_LOCKED)
 			return -EINVAL;
 		pages_drop(v, max(a->start, addr), min(a->end, end));
@@ -656,7 +747,7 @@ static bool grow_in_place(struct vm *v, struct area *a, const struct remap *r, s
 		return false;
 	a->end = new_end;
 	v->mapped += new_end - end;
-	next = RB_NEXT(areas, &v->areas, a);
+	next = RB_NEXT(areas, &v->tree->head, a);
 	if (next)
 		merge_down(v, next, dead);
 	return true;
@@ -737,7 +828,9 @@ long vm_remap(struct vm *v, uaddr_t old, u64 old_len, u64 new_len, bool may_move
 	if (check_range(fixed_to, &r.new_len) || (fixed_to && overlap(&r)))
 		return -EINVAL;
 	spin_lock(&v->lock);
-	err = remap_locked(v, &r, &dead);
+	err = tree_own(v, &dead);
+	if (!err)
+		err = remap_locked(v, &r, &dead);
 	spin_unlock(&v->lock);
 	free_dead(&dead);
 	return err;
@@ -745,7 +838,7 @@ long vm_remap(struct vm *v, uaddr_t old, u64 old_len, u64 new_len, bool may_move
 
 /* --- spaces ----------------------------------------------------------------------------------- */
 
-struct vm *vm_create(struct charge *c)
+static struct vm *vm_alloc(struct charge *c)
 {
 	struct vm *v = slab_alloc(&vm_slab);
 
@@ -754,7 +847,6 @@ struct vm *vm_create(struct charge *c)
 	memset(v, 0, offsetof(struct vm, lent));
 	v->refs = 1;
 	v->charge = c;
-	v->mmap_top = USER_TOP - PAGE_SIZE;
 	if (!charge_try(c, 1))
 		goto out;
 	if (arch_mmu_init(&v->mmu)) {
@@ -765,6 +857,20 @@ struct vm *vm_create(struct charge *c)
 	return v;
 	out:
 	slab_free(&vm_slab, v);
+	return NULL;
+}
+
+struct vm *vm_create(struct charge *c)
+{
+	struct vm *v = vm_alloc(c);
+
+	if (!v)
+		return NULL;
+	v->mmap_top = USER_TOP - PAGE_SIZE;
+	v->tree = tree_create();
+	if (v->tree)
+		return v;
+	vm_put(v);
 	return NULL;
 }
 
@@ -788,32 +894,23 @@ static void unload(struct vm *v)
 	arch_mmu_activate(NULL);
 }
 
-/* In order and without taking areas out one by one: RB_NEXT() does not look at what bury() changes,
- * the left pointers of areas it has passed. */
-static void areas_free(struct vm *v)
+static u64 area_frames(const struct vm *v)
 {
-	struct dead dead = { NULL };
-	struct area *next;
-
-	for (struct area *a = RB_MIN(areas, &v->areas); a; a = next) {
-		next = RB_NEXT(areas, &v->areas, a);
-		pages_drop(v, a->start, a->end);
-		bury(&dead, a);
-	}
-	free_dead(&dead);
+	return (v->area_count + AREAS_PER_FRAME - 1) / AREAS_PER_FRAME;
 }
 
 void vm_put(struct vm *v)
 {
+	struct dead dead = { NULL };
+
 	if (!v || atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	unload(v);
-	tables_release(v);
-	areas_free(v);
 	tables_free(v);
+	tree_put(v->tree, &dead);
+	free_dead(&dead);
 	arch_mmu_destroy(&v->mmu);
-	charge_back(v->charge, v->charged_tables +
-		    (v->area_count + AREAS_PER_FRAME - 1) / AREAS_PER_FRAME);
+	charge_back(v->charge, v->charged_tables + area_frames(v));
 	slab_free(&vm_slab, v);
 }
 
@@ -832,30 +929,15 @@ static void copy_facts(struct vm *to, const struct vm *from)
 	to->limit = from->limit;
 }
 
-static long fork_area(struct vm *to, const struct area *a)
+/* Areas that are not for the child, or not quite. */
+static long fork_special(struct vm *v, struct dead *dead)
 {
-	struct area *b;
-
-	if (area_claim(to))
-		return -ENOMEM;
-	b = area_copy(a);
-	if (!b) {
-		area_unclaim(to);
-		return -ENOMEM;
-	}
-	b->flags &= ~VM_LOCKED;
-	to->mapped += b->end - b->start;
-	RB_INSERT(areas, &to->areas, b);
-	return 0;
-}
-
-static long unmap_dontfork(struct vm *v, struct dead *dead)
-{
+	long err = tree_own(v, dead);
 	struct area *next;
-	long err = 0;
 
-	for (struct area *a = RB_MIN(areas, &v->areas); a && !err; a = next) {
-		next = RB_NEXT(areas, &v->areas, a);
+	for (struct area *a = RB_MIN(areas, &v->tree->head); a && !err; a = next) {
+		next = RB_NEXT(areas, &v->tree->head, a);
+		a->flags &= ~VM_LOCKED;
 		if (a->flags & VM_DONTFORK)
 			err = unmap_locked(v, a->start, a->end, dead);
 	}
@@ -864,23 +946,22 @@ static long unmap_dontfork(struct vm *v, struct dead *dead)
 
 static long fork_locked(struct vm *to, struct vm *from, uaddr_t hot, struct dead *dead)
 {
-	bool all = true;
-	long err = 0;
+	long err;
 
+	if (!charge_try(to->charge, area_frames(from)))
+		return -ENOMEM;
 	copy_facts(to, from);
-	for (struct area *a = RB_MIN(areas, &from->areas); a && !err;
-		a = RB_NEXT(areas, &from->areas, a)) {
-		all &= !(a->flags & VM_DONTFORK);
-		err = fork_area(to, a);
-	}
-	if (!err)
-		err = tables_fork(to, from, hot);
-	return err || all ? err : unmap_dontfork(to, dead);
+	to->area_count = from->area_count;
+	to->mapped = from->mapped;
+	to->tree = from->tree;
+	atomic_fetch_add_explicit(&to->tree->refs, 1, memory_order_relaxed);
+	err = tables_fork(to, from, hot);
+	return err || !from->tree->special ? err : fork_special(to, dead);
 }
 
 struct vm *vm_fork(struct vm *from, uaddr_t hot)
 {
-	struct vm *to = vm_create(from->charge);
+	struct vm *to = vm_alloc(from->charge);
 	struct dead dead = { NULL };
 	long err;
 

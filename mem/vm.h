@@ -35,6 +35,13 @@ struct area {				/* [start, end) */
 	void		*file;		/* struct file of a mapping, for /proc/PID/maps; counted */
 };
 
+/* Areas by address; spaces share a tree as long as none of them changes it. */
+struct area_tree {
+	_Atomic u32	refs;
+	bool		special;	/* some area may be VM_LOCKED or VM_DONTFORK */
+	RB_HEAD(areas, area) head;
+};
+
 /* How areas hold their files: set by the room that has files (sys/mem.c); NULL: not counted. */
 struct vm_file_ops { void (*get)(void *file), (*put)(void *file); };
 extern struct vm_file_ops vm_file_ops;
@@ -51,7 +58,7 @@ struct vm {
 	spinlock_t	lock;
 	_Atomic u32	refs;
 	struct mmu	mmu;
-	RB_HEAD(areas, area) areas;
+	struct area_tree *tree;
 	struct area	*hint;		/* found last */
 	u32		area_count;
 	struct charge	*charge;

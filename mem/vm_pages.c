@@ -350,21 +350,39 @@ static inline void count_fault(struct vm *v)
 	atomic_store_explicit(&v->faults, n + 1, memory_order_relaxed);
 }
 
-async long vm_fault(struct vm *v, uaddr_t addr, u32 access)
+/* -EAGAIN: there is no area. */
+static inline __attribute__((always_inline)) long fault(struct vm *v, uaddr_t addr, u32 access)
 {
 	struct area *a;
 	pte_t *e;
 
 	guard(&v->lock);
-	count_fault(v);
-	addr = align_down(addr, PAGE_SIZE);
 	a = area_at(v, addr);
 	if (unlikely(!a))
-		return -EFAULT;
+		return -EAGAIN;
+	count_fault(v);
 	if (unlikely(!(a->flags & wanted[access])))
 		return -EACCES;
 	e = arch_pte_own(&v->mmu, addr);
 	if (likely(e && !*e && !a->set))
 		return fault_zeros(v, a, e, NULL, access == ACCESS_WRITE);
 	return fault_other(&(struct fault){ v, a, addr, e, NULL, access == ACCESS_WRITE });
+}
+
+static __attribute__((noinline)) long fault_below_stack(struct vm *v, uaddr_t addr, u32 access)
+{
+	long err = stack_grow(v, addr);
+
+	if (!err)
+		err = fault(v, addr, access);
+	return err == -EAGAIN ? -EFAULT : err;
+}
+
+async long vm_fault(struct vm *v, uaddr_t addr, u32 access)
+{
+	long r;
+
+	addr = align_down(addr, PAGE_SIZE);
+	r = fault(v, addr, access);
+	return likely(r != -EAGAIN) ? r : fault_below_stack(v, addr, access);
 }

@@ -16,7 +16,7 @@ enum { STACK_GAP = 256 << PAGE_SHIFT };		/* kept free below a stack */
 
 static inline u64 area_pages(u64 bytes) { return bytes >> PAGE_SHIFT; }
 
-/* The area with @addr, or the stack grown down to it; NULL. */
+/* The area with @addr; NULL. */
 struct area *area_search(struct vm *v, uaddr_t addr);
 static inline struct area *area_at(struct vm *v, uaddr_t addr)
 {
@@ -26,6 +26,9 @@ static inline struct area *area_at(struct vm *v, uaddr_t addr)
 }
 
 struct area *vm_next(struct vm *v, struct area *a);
+/* Without the lock: let the stack above @addr, if that is what is there, reach down to it.
+ * -EFAULT, -ENOMEM. */
+long stack_grow(struct vm *v, uaddr_t addr);
 
 /* --- entries ---------------------------------------------------------------------------------- */
 
@@ -77,6 +80,4 @@ static inline void lent_note(struct lent *l, pte_t *e, pte_t old)
 }
 /* @to, still without tables, shares those of @from. */
 long tables_fork(struct vm *to, struct vm *from, uaddr_t hot);
-/* The end of a space: first what is shared, then (after pages_drop()) empty tables. */
-void tables_release(struct vm *v);
-void tables_free(struct vm *v);
+void tables_free(struct vm *v);		/* the end of a space: all pages and tables */

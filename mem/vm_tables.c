@@ -367,21 +367,16 @@ static void lent_release(struct vm *v, struct lent *l)
 	lent_forget(v, l);
 }
 
-void tables_release(struct vm *v)
+/* What the areas of the table at @base hold. */
+static void table_drop(struct vm *v, pte_t *t, uaddr_t base)
 {
-	u64 cursor = 0;
-	uaddr_t base;
+	struct dropped d = { 0, 0, 0 };
 
-	for (pte_t *link; (link = arch_link_next(&v->mmu, &cursor, &base)); ) {
-		pte_t *t = link_table(*link);
-
-		if (link_marks(*link) == LINK_LENT)
-			lent_release(v, lent_find(v, t));
-		else if (link_marks(*link) == LINK_SHARED && table_put(t))
-			*link = link_make(t, 0);
-		if (link_marks(*link))
-			*link = 0;
-	}
+	for (struct area *a = vm_find(v, base); a && a->start < base + PT_SPAN; a = vm_next(v, a))
+		drop_entries(t + area_pages(max(a->start, base) - base),
+			     t + area_pages(min(a->end, base + PT_SPAN) - base), v->charge, &d);
+	charge_back(v->charge, d.back);
+	arch_table_free(t);
 }
 
 void tables_free(struct vm *v)
@@ -389,8 +384,12 @@ void tables_free(struct vm *v)
 	u64 cursor = 0;
 	uaddr_t base;
 
-	for (pte_t *link; (link = arch_link_next(&v->mmu, &cursor, &base)); ) {
-		arch_table_free(link_table(*link));
-		*link = 0;
+	for (pte_t *link; (link = arch_link_next(&v->mmu, &cursor, &base)); *link = 0) {
+		pte_t *t = link_table(*link);
+
+		if (link_marks(*link) == LINK_LENT)
+			lent_release(v, lent_find(v, t));
+		else if (link_marks(*link) != LINK_SHARED || table_put(t))
+			table_drop(v, t, base);
 	}
 }

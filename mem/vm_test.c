@@ -481,7 +481,7 @@ static void shared_files(void **state)
 	assert_int_equal(poke(child, BASE + 2 * P, 7), 0);
 	assert_int_equal(peek(v, BASE + P), 6);
 	assert_int_equal(peek(v, BASE + 9 * P), 7);
-	assert_int_equal(o.refs, 5);
+	assert_int_equal(o.refs, 3);
 	vm_discard(v, BASE, 4 * P);
 	assert_int_equal(peek(v, BASE + 2 * P), 7);
 	vm_unmap(v, BASE + P, P);			/* splits: offsets follow */
