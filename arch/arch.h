@@ -56,8 +56,10 @@ void arch_mmu_activate(struct mmu *m);		/* use it on this hart (NULL: kernel onl
  * is marked.  Entries of one table are consecutive up to the next multiple of PT_SPAN. */
 pte_t *arch_pte(struct mmu *m, uaddr_t va);
 pte_t *arch_pte_own(struct mmu *m, uaddr_t va);
-/* The link of @va's last-level table, 0 if there is none yet; NULL: no memory. */
+/* The link of @va's last-level table, 0 if there is none yet; NULL: no memory.  arch_link_find(): NULL
+ * if there is no table. */
 pte_t *arch_link(struct mmu *m, uaddr_t va);
+pte_t *arch_link_find(struct mmu *m, uaddr_t va);
 /* A link that is 0 gets @value (link_make()); to change or clear one later, store to it. */
 void arch_link_add(struct mmu *m, pte_t *link, uaddr_t va, pte_t value);
 /* All links in use, in any order; *cursor is 0 first.  *base: the first address mapped there. */

@@ -101,6 +101,15 @@ static u32 used_size(struct files *t)
 	return n <= FD_SMALL ? FD_SMALL : align_up(n, 64);
 }
 
+static void slots_copy(uintptr_t *d, const uintptr_t *s, u32 n)
+{
+	for (const uintptr_t *last = s + n; s < last; s++, d++) {
+		*d = *s;
+		if (*s)
+			file_get(slot_file(*s));
+	}
+}
+
 struct files *files_copy(struct files *from)
 {
 	struct files *t;
@@ -111,9 +120,7 @@ struct files *files_copy(struct files *from)
 		return NULL;
 	t->limit = from->limit;
 	t->lowest = from->lowest;
-	for (u32 i = 0; i < min(t->size, from->size); i++)
-		if ((t->slot[i] = from->slot[i]))
-			file_get(slot_file(t->slot[i]));
+	slots_copy(t->slot, from->slot, min(t->size, from->size));
 	return t;
 }
 

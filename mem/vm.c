@@ -954,6 +954,7 @@ static long fork_locked(struct vm *to, struct vm *from, uaddr_t hot, struct dead
 	to->area_count = from->area_count;
 	to->mapped = from->mapped;
 	to->tree = from->tree;
+	to->hint = from->hint;
 	atomic_fetch_add_explicit(&to->tree->refs, 1, memory_order_relaxed);
 	err = tables_fork(to, from, hot);
 	return err || !from->tree->special ? err : fork_special(to, dead);

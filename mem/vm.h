@@ -115,6 +115,9 @@ struct area *vm_find(struct vm *v, uaddr_t addr); /* lock held: area with end > 
  * -EACCES the area forbids it; -ENOMEM; -EIO beyond the end of the file; or PENDING. */
 async long vm_fault(struct vm *v, uaddr_t addr, u32 access);
 
+/* Nothing need be done for @access to [addr, addr + len), within one page; false may be wrong. */
+bool vm_ready(struct vm *v, uaddr_t addr, u64 len, u32 access);
+
 /* ASLR: @bits random bits of pages, 0 when switched off. */
 extern bool vm_randomize;
 extern void (*vm_random_bytes)(void *buf, size_t n);	/* set at boot; NULL: no randomisation */

@@ -28,13 +28,6 @@ void pages_flush(struct vm *v, uaddr_t start, uaddr_t end)
 		arch_tlb_page(start);
 }
 
-/* entry_page() for loops: @frames is frame_zero(). */
-static inline struct page *frame_zero(void) { return pages - (page_base >> PAGE_SHIFT); }
-static inline struct page *page_among(struct page *frames, pte_t e)
-{
-	return frames + (pte_phys(e) >> PAGE_SHIFT);
-}
-
 /* The entries of [at, *stop), the part of [at, end) that one table maps; NULL: nothing is there. */
 static inline pte_t *entries(struct vm *v, uaddr_t at, uaddr_t end, uaddr_t *stop)
 {
@@ -56,13 +49,10 @@ void drop_entries(pte_t *e, const pte_t *last, struct charge *c, struct dropped 
 	struct page *frames = frame_zero(), *zero = zero_page;
 	u64 gone = 0;
 
-	for (; e < last; e++) {
-		struct page *p;
+	while ((e = skip_empty(e, last)) < last) {
+		struct page *p = page_among(frames, *e);
 
-		if (!*e)
-			continue;
-		p = page_among(frames, *e);
-		*e = 0;
+		*e++ = 0;
 		gone++;
 		d->zeros += p == zero;
 		page_put_for(p, c, &d->back);
@@ -199,7 +189,7 @@ static inline struct page *page_duplicate(struct vm *v, struct page *from)
 /* The entry's reference is its own, not that of the table it was lent by. */
 static inline bool entry_owns(const struct fault *f) { return !f->lent || pte_own(*f->e); }
 
-static long copy_on_write(const struct fault *f)
+static __attribute__((noinline)) long copy_on_write(const struct fault *f)
 {
 	struct page *old = entry_page(*f->e), *p;
 	bool own = entry_owns(f);
@@ -222,7 +212,7 @@ static long copy_on_write(const struct fault *f)
 }
 
 /* The page is there, but not for this; or was installed since by another thread. */
-static inline long fault_present(const struct fault *f)
+static long fault_present(const struct fault *f)
 {
 	pte_t e = *f->e;
 
@@ -314,7 +304,7 @@ static long fault_private_write(const struct fault *f, u64 index)
 	return 0;
 }
 
-static long fault_set(const struct fault *f)
+static __attribute__((noinline)) long fault_set(const struct fault *f)
 {
 	u64 index = area_index(f->a, f->addr);
 
@@ -385,4 +375,15 @@ async long vm_fault(struct vm *v, uaddr_t addr, u32 access)
 	addr = align_down(addr, PAGE_SIZE);
 	r = fault(v, addr, access);
 	return likely(r != -EAGAIN) ? r : fault_below_stack(v, addr, access);
+}
+
+bool vm_ready(struct vm *v, uaddr_t addr, u64 len, u32 access)
+{
+	pte_t *e;
+
+	if (addr >= USER_TOP || len > PAGE_SIZE - addr % PAGE_SIZE)
+		return false;
+	guard(&v->lock);
+	e = arch_pte(&v->mmu, addr);
+	return e && pte_present(*e) && (access != ACCESS_WRITE || pte_writable(*e));
 }

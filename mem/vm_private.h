@@ -51,6 +51,23 @@ static inline pte_t entry_make(const struct area *a, paddr_t pa, bool cow)
 }
 
 struct dropped { u64 frames, zeros, back; };
+/* The first entry of [e, last) that is not empty; @last. */
+static inline pte_t *skip_empty(pte_t *e, const pte_t *last)
+{
+	while (e + 4 <= last && !(e[0] | e[1] | e[2] | e[3]))
+		e += 4;
+	while (e < last && !*e)
+		e++;
+	return e;
+}
+
+/* The same for loops: @frames is frame_zero(). */
+static inline struct page *frame_zero(void) { return pages - (page_base >> PAGE_SHIFT); }
+static inline struct page *page_among(struct page *frames, pte_t e)
+{
+	return frames + (pte_phys(e) >> PAGE_SHIFT);
+}
+
 /* Let go what the entries [e, last) of one table hold; *d counts up. */
 void drop_entries(pte_t *e, const pte_t *last, struct charge *c, struct dropped *d);
 

@@ -62,7 +62,7 @@ static void relink(struct vm *v, pte_t *link, pte_t *table, pte_t marks)
 
 static inline u64 table_count(const struct vm *v) { return area_pages(arch_mmu_tables(&v->mmu)); }
 
-static pte_t *make_table(struct vm *v, uaddr_t addr)
+static __attribute__((noinline)) pte_t *make_table(struct vm *v, uaddr_t addr)
 {
 	enum { MOST = 3 };			/* a walk makes fewer */
 	u64 made;
@@ -150,7 +150,7 @@ static void used_entries(struct vm *v, uaddr_t base, struct lent *l)
 		l->end = area_pages(min(a->end, base + PT_SPAN) - base);
 }
 
-static bool borrow(struct vm *v, pte_t *link, uaddr_t base)
+static __attribute__((noinline)) bool borrow(struct vm *v, pte_t *link, uaddr_t base)
 {
 	struct lent *l = &v->lent[v->lent_count];
 	pte_t *t;
@@ -210,12 +210,11 @@ static struct lent *lent_roomy(struct vm *v, pte_t *link)
 
 pte_t *table_entry(struct vm *v, uaddr_t addr, struct lent **lent)
 {
-	pte_t *e = arch_pte(&v->mmu, addr), *link;
+	pte_t *link = arch_link_find(&v->mmu, addr);
 
 	*lent = NULL;
-	if (!e)
+	if (!link)
 		return make_table(v, addr);
-	link = arch_link(&v->mmu, addr);
 	if (link_marks(*link) == LINK_SHARED && !is_last(link) &&
 	    !borrow(v, link, align_down(addr, PT_SPAN)) && !copy_table(v, link))
 		return NULL;
@@ -235,9 +234,12 @@ long tables_own(struct vm *v, uaddr_t start, uaddr_t end)
 {
 	if (!v->forked)
 		return 0;
-	for (uaddr_t at = start; at < end; at = align_down(at, PT_SPAN) + PT_SPAN)
-		if (arch_pte(&v->mmu, at) && !own(v, arch_link(&v->mmu, at)))
+	for (uaddr_t at = start; at < end; at = align_down(at, PT_SPAN) + PT_SPAN) {
+		pte_t *link = arch_link_find(&v->mmu, at);
+
+		if (link && link_marks(*link) && !own(v, link))
 			return -ENOMEM;
+	}
 	return 0;
 }
 
@@ -280,17 +282,22 @@ static bool fork_hot_page(struct fork *f, const struct area *a, pte_t *d, pte_t 
 /* Both spaces share the frames; private ones are copied when written to. */
 static void fork_entries(struct fork *f, const struct area *a, pte_t *d, pte_t *s, uaddr_t at, u64 n)
 {
+	const pte_t *first = s, *last = s + n;
 	u64 hot = area_pages(f->hot - at);
 
-	for (u64 i = 0; i < n; i++) {
-		if (!s[i] || (i == hot && fork_hot_page(f, a, &d[i], s[i])))
-			continue;
-		if (!(a->flags & VM_SHARED)) {
-			f->changed |= pte_writable(s[i]);
-			s[i] = pte_mark_cow(s[i]);
+	while ((s = skip_empty(s, last)) < last) {
+		u64 i = s - first;
+		pte_t *to = d + i;
+
+		if (i != hot || !fork_hot_page(f, a, to, *s)) {
+			if (!(a->flags & VM_SHARED)) {
+				f->changed |= pte_writable(*s);
+				*s = pte_mark_cow(*s);
+			}
+			*to = *s;
+			page_get(entry_page(*s));
 		}
-		d[i] = s[i];
-		page_get(entry_page(s[i]));
+		s++;
 	}
 }
 
@@ -356,9 +363,14 @@ static void lent_release(struct vm *v, struct lent *l)
 {
 	pte_t *t = l->table;
 	struct dropped d = { 0, 0, 0 };
+	struct page *frames = frame_zero();
 
-	for (u32 i = 0; i < l->count; i++)
-		drop_entries(&t[l->own[i]], &t[l->own[i] + 1], v->charge, &d);
+	for (u32 i = 0; i < l->count; i++) {
+		pte_t *e = &t[l->own[i]];
+
+		page_put_for(page_among(frames, *e), v->charge, &d.back);
+		*e = 0;
+	}
 	charge_back(v->charge, d.back);
 	memset(t + l->first, 0, (l->end - l->first) * sizeof(*t));
 	arch_table_free(t);

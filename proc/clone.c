@@ -44,33 +44,12 @@ static struct sighand *clone_sighand(struct process *from, u64 flags)
 	return h;
 }
 
-/* What a child takes from its parent without asking. */
-static void clone_identity(struct process *to, struct process *from)
-{
-	to->pgid = from->pgid;
-	to->sid = from->sid;
-	to->uid = from->uid;
-	to->euid = from->euid;
-	to->suid = from->suid;
-	to->gid = from->gid;
-	to->egid = from->egid;
-	to->sgid = from->sgid;
-	to->no_new_privs = from->no_new_privs;
-	to->nice = from->nice;
-	to->group_count = from->group_count;
-	memcpy(to->groups, from->groups, sizeof(to->groups));
-	memcpy(to->limits, from->limits, sizeof(to->limits));
-	memcpy(to->comm, from->comm, sizeof(to->comm));
-	to->exe = from->exe ? heap_string(from->exe) : NULL;
-}
-
 static struct process *clone_process(struct thread *t, const struct clone_request *q)
 {
-	struct process *from = t->proc, *p = process_create(from->job);
+	struct process *from = t->proc, *p = process_create(from->job, from);
 
 	if (!p)
 		return NULL;
-	clone_identity(p, from);
 	p->exit_signal = q->flags & CLONE_PARENT ? from->exit_signal : q->exit_signal;
 	p->sighand = clone_sighand(from, q->flags);
 	p->vm = q->flags & CLONE_VM ? vm_get(from->vm) : vm_fork(from->vm, ctx_sp(&t->ctx));
@@ -106,6 +85,9 @@ static void clone_registers(struct thread *n, struct thread *t, const struct clo
 		ctx_set_tls(&n->ctx, q->tls);
 	n->sig_mask = t->sig_mask;
 	n->set_child_tid = q->flags & CLONE_CHILD_SETTID ? q->child_tid : 0;
+	/* The child begins by writing there: sparing it a fault.  What fails, the child will see. */
+	if (n->set_child_tid && n->vm != t->vm)
+		(void)!vm_fault(n->vm, n->set_child_tid, ACCESS_WRITE);
 	n->clear_child_tid = q->flags & CLONE_CHILD_CLEARTID ? q->child_tid : 0;
 	if (!(q->flags & CLONE_VM) || q->flags & CLONE_VFORK) {
 		n->altstack_sp = t->altstack_sp;

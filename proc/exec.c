@@ -485,14 +485,10 @@ static void swap_space(struct thread *t, struct loading *l)
 static void set_names(struct process *p, const struct exec_args *a, const struct loading *l)
 {
 	const char *base = strrchr(a->path, '/');
-	char *exe = heap_string(l->exe);
 
 	base = base ? base + 1 : a->path;
 	snprint(p->comm, sizeof(p->comm), "%s", base);
-	if (!exe)
-		return;
-	heap_free(p->exe);
-	p->exe = exe;
+	process_set_exe(p, l->exe);
 }
 
 /* Set-user-id and set-group-id programs run as their owner; of a script its interpreter counts. */

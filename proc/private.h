@@ -11,6 +11,7 @@ void thread_unpublish(struct thread *t);
 void process_unpublish(struct process *p);	/* a zombie nobody will wait for any more */
 void thread_free(struct thread *t);
 void thread_take_pid(struct thread *t);
+void process_set_exe(struct process *p, const char *path);	/* kept as it was without memory */
 void process_discard(struct process *p);	/* never published */
 
 /* Processes that are gone, and numbers given out; proc_lock held. */

@@ -40,12 +40,24 @@ struct sigpending {			/* guarded by process.lock */
 struct sigaction_k {
 	uaddr_t	handler;		/* SIG_DFL 0, SIG_IGN 1 */
 	u64	flags, mask;
-	uaddr_t	restorer;		/* unused on riscv */
 };
 struct sighand {			/* shared with CLONE_SIGHAND */
 	_Atomic u32		refs;
+	u64			set;	/* bit n - 1: action[n - 1] means something; else default */
 	struct sigaction_k	action[SIG_MAX];
 };
+extern const struct sigaction_k sigaction_default;
+static inline const struct sigaction_k *sighand_action(const struct sighand *h, s32 n)
+{
+	return h->set >> (n - 1) & 1 ? &h->action[n - 1] : &sigaction_default;
+}
+static inline void sighand_set(struct sighand *h, s32 n, const struct sigaction_k *a)
+{
+	h->action[n - 1] = *a;
+	h->set |= 1ull << (n - 1);
+}
+/* SIG_DFL, with the flags and mask it had. */
+static inline void sighand_reset(struct sighand *h, s32 n) { h->action[n - 1].handler = 0; }
 
 enum outcome {				/* how a job or process ended; names in docs/protocol.md */
 	OUT_EXITED, OUT_SIGNALLED, OUT_TIMEOUT, OUT_OOM, OUT_NOEXEC, OUT_NOTFOUND, OUT_DENIED,
@@ -58,10 +70,12 @@ enum { STOP_NONE, STOP_STOPPED, STOP_CONTINUED };	/* process.stop_report */
 
 struct rlimit_k { u64 cur, max; };
 
+struct exe { _Atomic u32 refs; char path[]; };	/* of a program: absolute; shared by forks */
+
 struct process {
 	_Atomic u32		refs;
 	spinlock_t		lock;		/* signals, threads */
-	s32			pid, pgid, sid;
+	s32			pid;
 	enum process_state	state;
 	struct process		*parent;	/* NULL: the kernel reaps it */
 	LIST_HEAD(, process)	children;
@@ -84,24 +98,26 @@ struct process {
 	u8			stop_report;	/* STOP_*: what wait4 has not told yet (proc_lock) */
 	s32			stop_signal;	/* that stopped it (proc_lock) */
 	u32			sig_queued;	/* entries in its signal queues (lock) */
-	s32			nice;
 	struct waitq		stop_wait;	/* until SIGCONT or SIGKILL */
 	s32			exit_status;	/* as wait4 shows it */
 	s32			exit_signal;	/* to the parent: SIGCHLD */
 	struct siginfo_k	death;		/* the signal that killed it, with address */
 	uaddr_t			death_pc;
 	const char		*death_cause;	/* one phrase: proc/cause.c */
-	u32			uid, euid, suid, gid, egid, sgid;
-	bool			no_new_privs;	/* exec grants nothing, for ever */
-	u32			group_count, groups[16];	/* supplementary */
-	struct rlimit_k		limits[16];
-	char			comm[TASK_COMM_LEN];
-	char			*exe;		/* absolute path; heap */
 	u64			start_ns;
 	u64			user_ns, kernel_ns, instret;	/* of threads that are gone */
 	u64			child_user_ns, child_kernel_ns;
 	u64			alarm_at, alarm_every;	/* ITIMER_REAL */
 	struct task		*alarm_task;
+	/* A fork copies all from here on. */
+	s32			pgid, sid;
+	s32			nice;
+	u32			uid, euid, suid, gid, egid, sgid;
+	bool			no_new_privs;	/* exec grants nothing, for ever */
+	u32			group_count, groups[16];	/* supplementary */
+	struct rlimit_k		limits[16];
+	char			comm[TASK_COMM_LEN];
+	struct exe		*exe;		/* NULL: unknown */
 };
 
 struct thread {
@@ -159,8 +175,9 @@ extern spinlock_t proc_lock;
 
 /* --- life (proc/run.c, clone.c, exec.c, exit.c) --------------------------------------------------- */
 
-/* A new process of @job with one thread that will exec; or NULL.  Not running yet. */
-struct process *process_create(struct job *job);
+/* A new process of @job, without threads; a copy of @from, or NULL: the first.  NULL: no memory, or
+ * too many. */
+struct process *process_create(struct job *job, struct process *from);
 struct thread *thread_create(struct process *p, struct files *files, struct fs_context *fs);
 static inline struct process *process_get(struct process *p)
 {

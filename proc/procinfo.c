@@ -270,8 +270,10 @@ static void signal_facts(struct process *p, struct facts *f)
 	f->pending = t ? t->pending.set : 0;
 	f->blocked = t ? t->sig_mask : 0;
 	for (u32 i = 0; p->sighand && i < SIG_MAX; i++) {
-		f->ignored |= (u64)(p->sighand->action[i].handler == 1) << i;
-		f->caught |= (u64)(p->sighand->action[i].handler > 1) << i;
+		u64 handler = sighand_action(p->sighand, i + 1)->handler;
+
+		f->ignored |= (u64)(handler == 1) << i;
+		f->caught |= (u64)(handler > 1) << i;
 	}
 }
 
@@ -424,7 +426,7 @@ static long exe_link(s32 pid, struct dentry **out)
 	long r = -ESRCH;
 
 	if (p)
-		r = p->exe ? path_walk(me->fs, NULL, p->exe, 0, out) : -ENOENT;
+		r = p->exe ? path_walk(me->fs, NULL, p->exe->path, 0, out) : -ENOENT;
 	process_put(p);
 	return r == PENDING ? -ENOENT : r;
 }

@@ -31,12 +31,17 @@ enum { DEFAULT = 0, IGNORE = 1 };	/* SIG_DFL, SIG_IGN as addresses */
 
 /* --- handlers ----------------------------------------------------------------------------------- */
 
+const struct sigaction_k sigaction_default;
+static struct slab sighands = SLAB("sighand", struct sighand);
+
 struct sighand *sighand_create(void)
 {
-	struct sighand *h = heap_zero(sizeof(*h));
+	struct sighand *h = slab_alloc(&sighands);
 
-	if (h)
+	if (h) {
 		atomic_init(&h->refs, 1);
+		h->set = 0;
+	}
 	return h;
 }
 
@@ -44,25 +49,37 @@ struct sighand *sighand_copy(struct sighand *from)
 {
 	struct sighand *h = sighand_create();
 
-	if (h)
-		memcpy(h->action, from->action, sizeof(h->action));
+	for (u64 left = from->set; h && left; left &= left - 1) {
+		u32 i = __builtin_ctzll(left);
+
+		sighand_set(h, i + 1, &from->action[i]);
+	}
 	return h;
 }
 
 void sighand_put(struct sighand *h)
 {
 	if (h && atomic_fetch_sub(&h->refs, 1) == 1)
-		heap_free(h);
+		slab_free(&sighands, h);
 }
 
+/* What is ignored stays so. */
 void sighand_exec(struct sighand *h)
 {
-	for (u32 i = 0; i < SIG_MAX; i++)
-		h->action[i] = (struct sigaction_k){
-			.handler = h->action[i].handler == IGNORE ? IGNORE : DEFAULT };
+	for (u64 left = h->set; left; left &= left - 1) {
+		s32 n = __builtin_ctzll(left) + 1;
+
+		if (sighand_action(h, n)->handler == IGNORE)
+			sighand_set(h, n, &(struct sigaction_k){ .handler = IGNORE });
+		else
+			h->set &= ~SIG(n);
+	}
 }
 
-static struct sigaction_k *action_of(struct process *p, s32 n) { return &p->sighand->action[n - 1]; }
+static const struct sigaction_k *action_of(struct process *p, s32 n)
+{
+	return sighand_action(p->sighand, n);
+}
 
 static bool action_deadly(struct process *p, s32 n)
 {
@@ -351,11 +368,10 @@ void signal_kernel(struct process *p, s32 signo)
 /* Needs no memory: the details are in the thread itself. */
 void signal_force(struct thread *t, s32 signo, s32 code, uaddr_t addr)
 {
-	struct sigaction_k *a = action_of(t->proc, signo);
 	guard(&t->proc->lock);
 
-	if (t->sig_mask & SIG(signo) || a->handler == IGNORE)
-		a->handler = DEFAULT;
+	if (t->sig_mask & SIG(signo) || action_of(t->proc, signo)->handler == IGNORE)
+		sighand_reset(t->proc->sighand, signo);
 	t->sig_mask &= ~SIG(signo);
 	t->fault = (struct siginfo_k){ .signo = signo, .code = code, .addr = addr };
 	t->pending.set |= SIG(signo);
@@ -510,7 +526,7 @@ static long next_signal(struct thread *t, struct siginfo_k *info, struct sigacti
 		return 0;
 	*act = *action_of(p, n);
 	if (act->handler != DEFAULT && act->flags & SA_RESETHAND)
-		action_of(p, n)->handler = DEFAULT;
+		sighand_reset(p->sighand, n);
 	if (SIG(n) & default_stops)
 		p->stop_wanted = true;
 	return n;
@@ -600,7 +616,7 @@ static void handler_entered(struct thread *t, const struct sigaction_k *a, s32 s
 static void frame_failed(struct thread *t, s32 signo)
 {
 	if (signo == SIGSEGV)
-		action_of(t->proc, SIGSEGV)->handler = DEFAULT;
+		sighand_reset(t->proc->sighand, SIGSEGV);
 	signal_force(t, SIGSEGV, SI_KERNEL, 0);
 }
 

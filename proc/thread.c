@@ -124,7 +124,41 @@ static void limits_init(struct process *p)
 	p->limits[7] = (struct rlimit_k){ 1024, FD_MAX };		/* files */
 }
 
-struct process *process_create(struct job *job)
+static void exe_put(struct exe *e)
+{
+	if (e && atomic_fetch_sub_explicit(&e->refs, 1, memory_order_acq_rel) == 1)
+		heap_free(e);
+}
+
+void process_set_exe(struct process *p, const char *path)
+{
+	u64 n = strlen(path) + 1;
+	struct exe *e = heap_alloc(sizeof(*e) + n);
+
+	if (!e)
+		return;
+	atomic_init(&e->refs, 1);
+	memcpy(e->path, path, n);
+	exe_put(p->exe);
+	p->exe = e;
+}
+
+/* The identity of @p, where a fork's copy begins. */
+static void identity_init(struct process *p, const struct process *from)
+{
+	enum { FIRST = offsetof(struct process, pgid) };
+
+	if (!from) {
+		memset((char *)p + FIRST, 0, sizeof(*p) - FIRST);
+		limits_init(p);
+		return;
+	}
+	memcpy((char *)p + FIRST, (const char *)from + FIRST, sizeof(*p) - FIRST);
+	if (p->exe)
+		atomic_fetch_add_explicit(&p->exe->refs, 1, memory_order_relaxed);
+}
+
+struct process *process_create(struct job *job, struct process *from)
 {
 	struct process *p;
 
@@ -133,7 +167,8 @@ struct process *process_create(struct job *job)
 	p = slab_alloc(&process_slab);
 	if (!p)
 		return NULL;
-	memset(p, 0, sizeof(*p));
+	memset(p, 0, offsetof(struct process, pgid));
+	identity_init(p, from);
 	atomic_init(&p->refs, 1);
 	p->job = job_get(job);
 	p->exit_signal = SIGCHLD;
@@ -142,7 +177,6 @@ struct process *process_create(struct job *job)
 	TAILQ_INIT(&p->threads);
 	waitq_init(&p->child_wait);
 	waitq_init(&p->vfork_wait);
-	limits_init(p);
 	signal_init(p);
 	atomic_fetch_add(&job->processes, 1);
 	return p;
@@ -152,7 +186,7 @@ static void process_free(struct process *p)
 {
 	signal_forget(p, &p->pending);		/* nobody else knows it any more */
 	sighand_put(p->sighand);
-	heap_free(p->exe);
+	exe_put(p->exe);
 	job_put(p->job);
 	slab_free(&process_slab, p);
 }
@@ -269,7 +303,7 @@ static long spawn_failed(struct process *p, struct thread *t, struct exec_args *
 async long process_spawn(struct job *job, struct exec_args *a, struct files *files,
 			 struct fs_context *fs)
 {
-	struct process *p = process_create(job);
+	struct process *p = process_create(job, NULL);
 	struct thread *t = NULL;
 	s32 id;
 

@@ -274,12 +274,18 @@ static async long put_rusage(uaddr_t to, const struct wait_result *r)
 }
 
 /* The buffers are made present first: once the child is reaped nothing may have to wait. */
+static async long make_present(uaddr_t at, u64 n)
+{
+	return !at || vm_ready(thread_current()->vm, at, n, ACCESS_WRITE) ?
+	       0 : user_commit(at, n, ACCESS_WRITE);
+}
+
 static async long wait_commit(uaddr_t a, u64 na, uaddr_t b, u64 nb)
 {
-	long r = a ? user_commit(a, na, ACCESS_WRITE) : 0;
+	long r = make_present(a, na);
 
-	if (!r && b)
-		r = user_commit(b, nb, ACCESS_WRITE);
+	if (!r)
+		r = make_present(b, nb);
 	return r == -EFAULT ? 0 : r;
 }
 

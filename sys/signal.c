@@ -25,11 +25,11 @@ static void set_action(struct thread *t, s32 signo, const struct sigaction *new)
 	struct siginfo_k dropped;
 	const u64 ignored = SIG(SIGCHLD) | SIG(SIGCONT) | SIG(SIGURG) | SIG(SIGWINCH);
 	u64 handler = (u64)new->sa_handler;
+	struct sigaction_k action = { .handler = handler, .flags = new->sa_flags,
+				      .mask = new->sa_mask.sig[0] & ~UNBLOCKABLE };
 	{
 		guard(&p->lock);
-		p->sighand->action[signo - 1] = (struct sigaction_k){
-			.handler = handler, .flags = new->sa_flags,
-			.mask = new->sa_mask.sig[0] & ~UNBLOCKABLE };
+		sighand_set(p->sighand, signo, &action);
 	}
 	if (handler == 1 || (handler == 0 && SIG(signo) & ignored))
 		while ((t->pending.set | p->pending.set) & SIG(signo) &&
@@ -49,7 +49,7 @@ static async long sys_rt_sigaction(struct co *co, const u64 *a)
 	if (a[1] && (r = user_get(new, a[1])))
 		return r;
 	if (a[2]) {
-		const struct sigaction_k *k = &t->proc->sighand->action[signo - 1];
+		const struct sigaction_k *k = sighand_action(t->proc->sighand, signo);
 
 		old = (struct sigaction){ .sa_handler = (void *)k->handler,
 			.sa_flags = k->flags, .sa_mask.sig[0] = k->mask };

@@ -140,6 +140,13 @@ pte_t *arch_link(struct mmu *m, uaddr_t va)
 	return &link_table(*e)[va >> 21 & 511];
 }
 
+pte_t *arch_link_find(struct mmu *m, uaddr_t va)
+{
+	pte_t e = m->root[va >> 30], *link = e ? &link_table(e)[va >> 21 & 511] : NULL;
+
+	return link && *link ? link : NULL;
+}
+
 void arch_link_add(struct mmu *m, pte_t *link, uaddr_t va, pte_t value)
 {
 	*link = value;
