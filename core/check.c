@@ -124,6 +124,17 @@ void spin_check_locked(spinlock_t *l)
 	c->held[c->locks_held++] = l;
 }
 
+void spin_check_taken(spinlock_t *l)
+{
+	struct cpu *c = this_cpu();
+
+	if (!c)
+		return;
+	if (c->locks_held == LOCKS_HELD_MAX)
+		panic("more than %u spin locks at once", LOCKS_HELD_MAX);
+	c->held[c->locks_held++] = l;
+}
+
 void spin_check_unlocked(spinlock_t *l)
 {
 	struct cpu *c = this_cpu();

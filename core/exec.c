@@ -384,6 +384,24 @@ static inline void poll(struct cpu *c, struct task *t)
 		park(c, t);
 }
 
+void task_run(struct task *t)
+{
+	struct cpu *c = this_cpu();
+	struct task *outer = c->current;
+	long r;
+
+	atomic_store_explicit(&t->state, T_RUN, memory_order_relaxed);
+	c->current = t;
+	c->count.polls++;
+	check_before_poll(t);
+	r = t->main((struct co *)t->frames, t);
+	c->current = outer;
+	if (r != PENDING)
+		finish(t);
+	else if (atomic_fetch_sub_explicit(&t->state, T_RUN, memory_order_acq_rel) != T_RUN)
+		run_later(c, t);
+}
+
 u64 task_cpu_ns(const struct task *t)
 {
 	return t->cpu_ns + (t == task_current() ? clock_now() - this_cpu()->now : 0);

@@ -14,10 +14,12 @@ typedef struct { _Atomic u32 v; } spinlock_t;
 
 #ifdef CHECKED
 void spin_check_locked(spinlock_t *l);		/* panics on self-deadlock; counts locks held */
+void spin_check_taken(spinlock_t *l);		/* by spin_try() */
 void spin_check_unlocked(spinlock_t *l);
 u32 spin_held(void);				/* locks held by this hart */
 #else
 static inline void spin_check_locked(spinlock_t *l) { }
+static inline void spin_check_taken(spinlock_t *l) { }
 static inline void spin_check_unlocked(spinlock_t *l) { }
 #endif
 
@@ -33,6 +35,16 @@ static inline void spin_unlock(spinlock_t *l)
 {
 	spin_check_unlocked(l);
 	atomic_store_explicit(&l->v, 0, memory_order_release);
+}
+
+/* False: somebody has it, perhaps we ourselves. */
+static inline bool spin_try(spinlock_t *l)
+{
+	if (atomic_load_explicit(&l->v, memory_order_relaxed) ||
+	    atomic_exchange_explicit(&l->v, 1, memory_order_acquire))
+		return false;
+	spin_check_taken(l);
+	return true;
 }
 
 static inline spinlock_t *spin_enter(spinlock_t *l) { spin_lock(l); return l; }

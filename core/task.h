@@ -74,6 +74,10 @@ void task_wake(struct task *t);
 void task_requeue(struct task *t);	/* the same, behind all who are ready */
 void task_wake_due(struct task *t);	/* its deadline has come: before them; executor only */
 
+/* The first poll of @t, which nobody else knows yet, in the midst of the present task's, to which its
+ * time is accounted; no spin lock is held.  Work that need not wait is over without a switch. */
+void task_run(struct task *t);
+
 /* Announce a signal (WAIT_SIGNAL and perhaps WAIT_KILL): ends sleeps that allow it.  It stays
  * announced until task_pending_clear(): sleeps that allow it fail at once. */
 void task_interrupt(struct task *t, u32 what);

@@ -137,7 +137,7 @@ static bool put_locked(struct dentry *d)
 		return false;
 	if (!(d->flags & (D_GONE | D_FREE)) && d->parent != d)
 		dentry_unlink(d);
-	if (d->inode->alias == d)
+	if (d->inode && d->inode->alias == d)
 		d->inode->alias = NULL;
 	return true;
 }
@@ -169,11 +169,16 @@ void dentry_link(struct dentry *dir, struct dentry *d)
 {
 	d->parent = dentry_get(dir);
 	d->flags &= ~D_GONE;
-	d->cookie = ++dir->last_cookie;
-	if (!d->inode->alias)
-		d->inode->alias = d;
-	if (d->flags & D_PASSING)
-		return;
+	if (d->flags & (D_PASSING | D_CACHED)) {
+		if (d->inode && !d->inode->alias)
+			d->inode->alias = d;
+		if (d->flags & D_PASSING)
+			return;
+	} else {
+		d->cookie = ++dir->last_cookie;
+		if (!d->inode->alias)
+			d->inode->alias = d;
+	}
 	TAILQ_INSERT_TAIL(&dir->children, d, sibling);
 	hash_insert(d);
 	tree_heap += heap_of(d);
@@ -226,7 +231,8 @@ long dentry_rename(struct dentry *d, struct dentry *dir, struct name n)
 	TAILQ_REMOVE(&from->children, d, sibling);
 	d->parent = dentry_get(dir);
 	atomic_fetch_sub(&from->refs, 1);
-	d->cookie = ++dir->last_cookie;
+	if (!(d->flags & D_CACHED))
+		d->cookie = ++dir->last_cookie;
 	TAILQ_INSERT_TAIL(&dir->children, d, sibling);
 	hash_insert(d);
 	return 0;

@@ -22,6 +22,11 @@ enum {	/* dentry.flags */
 	D_GONE = 2,		/* was removed; only users are left */
 	D_FREE = 4,		/* in no tree: pipes, memfd: name is all there is */
 	D_PASSING = 8,		/* not to be found again: each lookup makes a new one */
+	D_CACHED = 16,		/* on a disk: the cache of names holds a reference, while it likes */
+	D_SHADOW = 32,		/* cached: the disk has no such name; found by name_shadow() only */
+	D_LOOKING = 64,		/* a shadow: somebody is looking it up on the disk */
+	D_ABSENT = 128,		/* a shadow: it was looked up */
+	D_ERROR_SHIFT = 16,	/* a shadow: that failed, -errno << this */
 };
 
 struct dentry {
@@ -29,8 +34,13 @@ struct dentry {
 	u32			hash;
 	u32			len;
 	u32			flags;
-	u64			cookie;		/* position in the directory, ascending */
-	u64			last_cookie;	/* as a directory: highest given out */
+	union {
+		struct {
+			u64	cookie;		/* position in the directory, ascending */
+			u64	last_cookie;	/* as a directory: highest given out */
+		};
+		TAILQ_ENTRY(dentry) lru;	/* D_CACHED */
+	};
 	struct dentry		*next;		/* in a hash bucket */
 	struct dentry		*parent;	/* counted; a root's is itself, uncounted */
 	struct inode		*inode;		/* counted */
@@ -74,6 +84,9 @@ static inline bool name_same(const char *a, const char *b, u32 len)
 			return false;
 	return true;
 }
+
+/* The key under which it is remembered that there is no such name. */
+static inline struct name name_shadow(struct name n) { return (struct name){ n.s, n.len, ~n.hash }; }
 
 /* All with tree_lock held: */
 static inline struct dentry *dentry_find(struct dentry *dir, struct name n)	/* uncounted; NULL */

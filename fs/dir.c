@@ -35,25 +35,29 @@ static bool put_whole(struct uio *u, const void *record, size_t size)
 	return false;
 }
 
-static bool add(struct dir_sink *ds, const char *name, u32 len, u64 ino, u32 mode, u64 next)
+long dirent_put(struct uio *u, const char *name, u32 len, u64 ino, u8 type, u64 next)
 {
-	struct sink *s = container_of(ds, struct sink, s);
 	u64 buf[(sizeof(struct dirent) + NAME_MAX_LEN + 16) / 8];
 	struct dirent *e = (struct dirent *)buf;
 	u32 size = align_up(offsetof(struct dirent, name) + len + 1, 8);
 
-	if (s->u->left < size) {
-		s->err = -EINVAL;
-		return false;
-	}
+	if (u->left < size)
+		return -EINVAL;
 	buf[size / 8 - 1] = 0;
-	*e = (struct dirent){ ino, next, size, mode >> 12 & 15 };
+	*e = (struct dirent){ ino, next, size, type };
 	memcpy(e->name, name, len);
 	memset(e->name + len, 0, size - offsetof(struct dirent, name) - len);
-	if (put_whole(s->u, e, size))
-		return true;
-	s->err = -EFAULT;
-	return false;
+	return put_whole(u, e, size) ? 0 : -EFAULT;
+}
+
+static bool add(struct dir_sink *ds, const char *name, u32 len, u64 ino, u32 mode, u64 next)
+{
+	struct sink *s = container_of(ds, struct sink, s);
+	long err = dirent_put(s->u, name, len, ino, mode >> 12 & 15, next);
+
+	if (err)
+		s->err = err;
+	return !err;
 }
 
 static bool add_dots(struct file *f, struct sink *s)

@@ -59,7 +59,11 @@ struct filesystem *filesystem_create(const struct fs_type *type, const char *sou
 
 void filesystem_put(struct filesystem *fs)
 {
-	if (atomic_fetch_sub(&fs->refs, 1) != 1)
+	u32 refs = atomic_fetch_sub(&fs->refs, 1);
+
+	if (fs->alone && refs == 2)
+		fs->alone(fs);
+	if (refs != 1)
 		return;
 	assert(fs != &anon_fs && TAILQ_EMPTY(&fs->inodes));
 	heap_free((char *)fs->source);
@@ -73,12 +77,8 @@ static void pages_owner_put(struct pageset *ps)
 	inode_put(container_of(ps, struct inode, pages));
 }
 
-struct inode *inode_create(struct filesystem *fs, u32 mode, const struct inode_ops *ops)
+void inode_init(struct inode *ip, struct filesystem *fs, u32 mode, const struct inode_ops *ops)
 {
-	struct inode *ip = slab_alloc(&inode_slab);
-
-	if (!ip)
-		return NULL;
 	*ip = (struct inode){ .refs = 1, .mode = mode, .ops = ops, .fs = fs };
 	ip->ino = atomic_fetch_add_explicit(&fs->next_ino, 1, memory_order_relaxed) + 1;
 	ip->atime = ip->mtime = ip->ctime = ip->btime = clock_real();
@@ -88,6 +88,14 @@ struct inode *inode_create(struct filesystem *fs, u32 mode, const struct inode_o
 	atomic_fetch_add_explicit(&fs->refs, 1, memory_order_relaxed);
 	guard(&fs->lock);
 	TAILQ_INSERT_TAIL(&fs->inodes, ip, link);
+}
+
+struct inode *inode_create(struct filesystem *fs, u32 mode, const struct inode_ops *ops)
+{
+	struct inode *ip = slab_alloc(&inode_slab);
+
+	if (ip)
+		inode_init(ip, fs, mode, ops);
 	return ip;
 }
 
@@ -108,23 +116,32 @@ long pageset_path(struct pageset *set, char *buf, size_t size, u64 *ino)
 	return n;
 }
 
-static void inode_free(struct inode *ip)
+void inode_end(struct inode *ip)
 {
-	if (ip->ops->free)
-		ip->ops->free(ip);
 	locks_free(ip);
-	pageset_truncate(&ip->pages, 0);
 	heap_free(ip->target);
 	spin_lock(&ip->fs->lock);
 	TAILQ_REMOVE(&ip->fs->inodes, ip, link);
 	spin_unlock(&ip->fs->lock);
 	filesystem_put(ip->fs);
+}
+
+static void inode_free(struct inode *ip)
+{
+	if (ip->ops->free)
+		ip->ops->free(ip);
+	pageset_truncate(&ip->pages, 0);
+	inode_end(ip);
 	slab_free(&inode_slab, ip);
 }
 
 void inode_put(struct inode *ip)
 {
-	if (ip && atomic_fetch_sub(&ip->refs, 1) == 1)
+	if (!ip || atomic_fetch_sub(&ip->refs, 1) != 1)
+		return;
+	if (ip->ops->last)
+		ip->ops->last(ip);
+	else
 		inode_free(ip);
 }
 

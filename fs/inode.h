@@ -61,6 +61,9 @@ struct inode_ops {
 	long		(*truncate)(struct inode *ip, u64 size);
 	void		(*refresh)(struct inode *ip);	/* before stat and access checks */
 	void		(*free)(struct inode *ip);	/* the last reference is gone */
+	/* The same, and the inode is not freed: it has things to do first. */
+	void		(*last)(struct inode *ip);
+	bool		on_disk;	/* a directory: names are cached in the tree, fs/disk.h */
 };
 
 struct inode {
@@ -83,10 +86,12 @@ struct inode {
 	struct pageset		pages;		/* content of a regular file in memory */
 };
 
+struct disk_ops;
 struct fs_type {
 	const char	*name;
 	u32		magic;			/* statfs */
 	bool		nodev;			/* needs no block device: /proc/filesystems */
+	const struct disk_ops *disk;		/* on a block device: fs/disk.h; the rest is NULL then */
 	long		(*mount)(struct filesystem *fs, const char *options);	/* sets fs->root */
 	u64		(*blocks)(struct filesystem *fs, u64 *free);		/* may be NULL */
 };
@@ -102,12 +107,18 @@ struct filesystem {				/* one instance */
 	TAILQ_HEAD(, inode)	inodes;
 	_Atomic u64		next_ino;
 	u64			page_limit;	/* tmpfs size=, 0: none */
+	struct disk		*disk;		/* on a block device: fs/disk.h; NULL: in memory */
+	void			*data;		/* of the file system */
+	void			(*alone)(struct filesystem *fs);	/* the mount's reference is left */
 	const char		*source;	/* heap; /proc/mounts */
 	TAILQ_ENTRY(filesystem)	link;		/* in the list of mounts */
 };
 
 /* A fresh inode of @fs with one reference and no names; times are now. NULL: no memory. */
 struct inode *inode_create(struct filesystem *fs, u32 mode, const struct inode_ops *ops);
+/* The same for one that is part of something larger; and its end, all but the memory. */
+void inode_init(struct inode *ip, struct filesystem *fs, u32 mode, const struct inode_ops *ops);
+void inode_end(struct inode *ip);
 static inline struct inode *inode_get(struct inode *ip)
 {
 	atomic_fetch_add_explicit(&ip->refs, 1, memory_order_relaxed);

@@ -6,11 +6,13 @@
  */
 #include <string.h>
 #include "core/log.h"
-#include "fs/path.h"
+#include "fs/change.h"
+#include "fs/disk/private.h"
 #include "lib/text.h"
 #include "mem/heap.h"
 
-static const struct fs_type *const types[] = { &tmpfs_type, &devfs_type, &procfs_type };
+enum { TYPES_MAX = 16 };
+static const struct fs_type *types[TYPES_MAX] = { &tmpfs_type, &devfs_type, &procfs_type };
 static const struct fs_type ramfs_type = { .name = "ramfs", .magic = 0x858458f6, .mount = tmpfs_mount };
 static const struct fs_type rootfs_type = {
 	.name = "rootfs", .magic = 0x01021994, .nodev = true, .mount = tmpfs_mount,
@@ -21,10 +23,20 @@ struct dentry *root_dentry;
 
 static const struct fs_type *find_type(const char *name)
 {
-	for (u32 i = 0; i < ARRAY_SIZE(types); i++)
+	for (u32 i = 0; i < TYPES_MAX && types[i]; i++)
 		if (!strcmp(types[i]->name, name))
 			return types[i];
 	return !strcmp(name, ramfs_type.name) ? &ramfs_type : NULL;
+}
+
+void fs_type_add(const struct fs_type *type)
+{
+	for (u32 i = 0; i < TYPES_MAX; i++)
+		if (!types[i]) {
+			types[i] = type;
+			return;
+		}
+	log_error("too many types of file systems: %s", type->name);
 }
 
 /* --- taking an instance apart -------------------------------------------------------------------- */
@@ -39,6 +51,10 @@ static struct dentry *pluck_leaf(struct dentry *root)
 		d = TAILQ_FIRST(&d->children);
 	if (d == root)
 		return NULL;
+	if (d->flags & D_CACHED) {
+		names_forget(d);
+		return d;
+	}
 	dentry_unlink(d);
 	if (!(d->flags & D_PINNED))
 		return dentry_get(d);
@@ -47,15 +63,26 @@ static struct dentry *pluck_leaf(struct dentry *root)
 	return d;
 }
 
-static void instance_end(struct filesystem *fs)
-{
-	struct dentry *d;
+static async long unmount_main(struct co *co, void *fs) { return disk_unmount(co, fs); }
 
-	while (fs->root && (d = pluck_leaf(fs->root)))
+static void names_end(struct filesystem *fs)
+{
+	struct dentry *d, *root = fs->root;
+
+	while (root && (d = pluck_leaf(root)))
 		dentry_put(d);
-	dentry_put(fs->root);
 	fs->root = NULL;
-	filesystem_put(fs);
+	dentry_put(root);
+}
+
+/* What an instance on a disk has to do afterwards is done by @work, which the caller starts. */
+static void instance_end(struct filesystem *fs, struct errand *work)
+{
+	names_end(fs);
+	if (!fs->disk)
+		filesystem_put(fs);
+	else
+		errand_start(work);
 }
 
 /* --- mount ------------------------------------------------------------------------------------------ */
@@ -67,7 +94,7 @@ static long instance_create(const struct fs_type *type, const char *source, u32 
 	long err = fs ? type->mount(fs, options) : -ENOMEM;
 
 	if (err && fs)
-		instance_end(fs);
+		instance_end(fs, NULL);
 	if (err)
 		return err;
 	fs->flags = flags;
@@ -95,7 +122,7 @@ long mount_new(struct dentry *at, const char *type_name, const char *source, u32
 	struct filesystem *fs;
 	long err;
 
-	if (!type)
+	if (!type || type->disk)
 		return -ENODEV;
 	if (!inode_is_dir(at->inode))
 		return -ENOTDIR;
@@ -104,8 +131,85 @@ long mount_new(struct dentry *at, const char *type_name, const char *source, u32
 		return err;
 	err = cover(at, fs);
 	if (err)
-		instance_end(fs);
+		instance_end(fs, NULL);
 	return err;
+}
+
+/* --- on block devices ------------------------------------------------------------------------- */
+
+struct mounting {
+	struct dentry	*at;
+	struct blk	*blk;
+	struct filesystem *fs;
+	char		options[];
+};
+
+static void mounting_drop(void *arg)
+{
+	struct mounting *m = arg;
+
+	dentry_put(m->at);
+	blk_put(m->blk);
+	heap_free(m);
+}
+
+static async long mount_main(struct co *co, void *arg)
+{
+	struct { long err; } *f = co_frame(co);
+	struct mounting *const m = arg;
+	long r;
+
+	co_begin(f);
+	await(f->err = disk_mount(co, m->fs, m->blk, m->options));
+	if (f->err) {
+		filesystem_put(m->fs);
+		return f->err;
+	}
+	f->err = cover(m->at, m->fs);
+	if (!f->err)
+		return 0;
+	names_end(m->fs);
+	await(r = disk_unmount(co, m->fs));
+	return f->err;
+	co_end();
+}
+
+bool mount_needs_device(const char *type)
+{
+	const struct fs_type *t = find_type(type);
+
+	return t && t->disk;
+}
+
+long mount_disk(struct dentry *at, const char *type_name, const char *source, struct blk *b, u32 flags,
+		const char *options, struct errand **out)
+{
+	const struct fs_type *type = find_type(type_name);
+	size_t n = strlen(options) + 1;
+	struct mounting *m;
+
+	if (!type || !type->disk)
+		return -ENODEV;
+	if (!inode_is_dir(at->inode))
+		return -ENOTDIR;
+	m = heap_zero(sizeof(*m) + n);
+	if (!m)
+		return -ENOMEM;
+	memcpy(m->options, options, n);
+	m->at = dentry_get(at);
+	m->blk = blk_get(b);
+	m->fs = filesystem_create(type, source);
+	*out = m->fs ? errand_create("mount", mount_main, mounting_drop, m) : NULL;
+	if (!*out) {
+		if (m->fs)
+			filesystem_put(m->fs);
+		mounting_drop(m);
+		return -ENOMEM;
+	}
+	m->fs->flags = flags;
+	flusher_start();
+	errand_start(*out);
+	return 0;
 }
 
 long mount_root(void)
@@ -173,17 +277,31 @@ static long uncover(struct dentry *root, bool lazy, struct dentry **at)
 	return 0;
 }
 
-long mount_remove(struct dentry *root, bool lazy)
+/* Names nobody uses are no reason to be busy, and what is in memory only of a disk goes there. */
+long mount_remove(struct dentry *root, bool lazy, struct errand **out)
 {
 	struct filesystem *fs = root->inode->fs;
+	struct errand *work = NULL;
 	struct dentry *at;
-	long err = uncover(root, lazy, &at);
+	long err;
 
-	if (err)
+	*out = NULL;
+	if (fs->disk) {
+		while (disk_names_evict(fs, UINT32_MAX))
+			;
+		work = errand_create("unmount", unmount_main, NULL, fs);
+		if (!work)
+			return -ENOMEM;
+	}
+	err = uncover(root, lazy, &at);
+	if (err) {
+		errand_put(work);
 		return err;
+	}
 	dentry_put(at);
 	dentry_put(root);
-	instance_end(fs);
+	instance_end(fs, work);
+	*out = work;
 	return 0;
 }
 
@@ -221,7 +339,7 @@ long mounts_text(struct text *t)
 
 long filesystems_text(struct text *t)
 {
-	for (u32 i = 0; i < ARRAY_SIZE(types); i++)
+	for (u32 i = 0; i < TYPES_MAX && types[i]; i++)
 		text_add(t, "%s\t%s\n", types[i]->nodev ? "nodev" : "", types[i]->name);
 	text_add(t, "nodev\t%s\n", ramfs_type.name);
 	return 0;

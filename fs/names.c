@@ -9,13 +9,13 @@
 
 /* --- decisions ------------------------------------------------------------------------------- */
 
-static long may_change(struct fs_context *c, struct dentry *dir)
+long name_may_change(struct fs_context *c, struct dentry *dir)
 {
 	if (dir->flags & D_GONE)
 		return -ENOENT;
 	if (!inode_is_dir(dir->inode))
 		return -ENOTDIR;
-	if (!dir->inode->ops->create)
+	if (!dir->inode->ops->create && !dir->inode->ops->on_disk)
 		return -EPERM;			/* /proc: names are not programs' to change */
 	if (dir->inode->fs->flags & FS_READONLY)
 		return -EROFS;
@@ -23,9 +23,9 @@ static long may_change(struct fs_context *c, struct dentry *dir)
 }
 
 /* In a sticky directory only the owner of a file or of the directory removes its name. */
-static long may_remove(struct fs_context *c, struct dentry *dir, struct dentry *d)
+long name_may_remove(struct fs_context *c, struct dentry *dir, struct dentry *d)
 {
-	long err = may_change(c, dir);
+	long err = name_may_change(c, dir);
 
 	if (!err && dir->inode->mode & I_STICKY && c->fsuid && c->fsuid != d->inode->uid &&
 	    c->fsuid != dir->inode->uid)
@@ -39,7 +39,7 @@ static long check_new(struct fs_context *c, struct dentry *dir, const struct las
 		return -EEXIST;
 	if (!dir->inode->ops->create)
 		return -ENOENT;		/* as in /proc: such a name cannot be */
-	return may_change(c, dir);
+	return name_may_change(c, dir);
 }
 
 /* The dentry for a removal, or why not. */
@@ -47,7 +47,7 @@ static long find_old(struct fs_context *c, struct dentry *dir, const struct last
 {
 	*d = dentry_find(dir, l->name);
 	if (*d)
-		return may_remove(c, dir, *d);
+		return name_may_remove(c, dir, *d);
 	return dir->flags & D_GONE || !dir->inode->ops->lookup ? -ENOENT : -EPERM;
 }
 
@@ -164,7 +164,7 @@ static void leave(struct dentry *d)
 	inode_touch(dir);
 }
 
-static long refuse_special(const struct last *l, bool directory)
+long name_special(const struct last *l, bool directory)
 {
 	static const s32 unlink_errors[] = { 0, -EISDIR, -EISDIR, -EISDIR };
 	static const s32 rmdir_errors[] = { 0, -EINVAL, -ENOTEMPTY, -EBUSY };
@@ -175,7 +175,7 @@ static long refuse_special(const struct last *l, bool directory)
 long name_remove(struct fs_context *c, struct dentry *dir, const struct last *l, bool directory)
 {
 	struct dentry *d;
-	long err = refuse_special(l, directory);
+	long err = name_special(l, directory);
 
 	if (err)
 		return err;
@@ -208,7 +208,7 @@ static long check_victim(struct renaming *r)
 
 	if (r->flags & RENAME_NOREPLACE)
 		return -EEXIST;
-	err = may_remove(r->c, r->to, r->victim);
+	err = name_may_remove(r->c, r->to, r->victim);
 	if (err || r->flags & RENAME_EXCHANGE)
 		return err;
 	if (dir != inode_is_dir(r->victim->inode))
@@ -243,7 +243,7 @@ static long check_rename(struct renaming *r)
 		return -ENOTDIR;
 	if (r->d->cover)
 		return -EBUSY;
-	err = may_change(r->c, r->to);
+	err = name_may_change(r->c, r->to);
 	if (!err)
 		err = check_loops(r);
 	return err || !r->victim ? err : check_victim(r);

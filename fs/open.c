@@ -7,7 +7,7 @@
  */
 #include <linux/fcntl.h>
 #include "core/wait.h"
-#include "fs/path.h"
+#include "fs/change.h"
 #include "fs/pipe.h"
 #include "lib/print.h"
 
@@ -92,16 +92,21 @@ long dentry_open(struct dentry *d, u32 flags, struct file **out)
 	return 0;
 }
 
-static long open_found(struct fs_context *c, struct dentry *d, u32 flags, bool created, struct file **out)
+/* A file on a disk is truncated by *@more, which then has to be awaited. */
+static long open_found(struct fs_context *c, struct dentry *d, u32 flags, bool created, struct file **out,
+		       struct change **more)
 {
 	struct inode *ip = d->inode;
 	long err = may_open(c, ip, flags, created);
 
 	if (!err)
 		err = dentry_open(d, flags, out);
-	if (err || !(flags & O_TRUNC) || created || inode_kind(ip) != I_REG || !ip->ops->truncate)
+	if (err || !(flags & O_TRUNC) || created || inode_kind(ip) != I_REG)
 		return err;
-	err = ip->ops->truncate(ip, 0);
+	if (ip->ops->truncate)
+		err = ip->ops->truncate(ip, 0);
+	else if (ip->fs->disk)
+		err = more ? change_truncate(ip, 0, more) : -EROFS;
 	if (err)
 		file_put(*out);
 	return err;
@@ -109,7 +114,7 @@ static long open_found(struct fs_context *c, struct dentry *d, u32 flags, bool c
 
 /* The last name does not exist: create it, through a link that leads nowhere as well. */
 static async long open_new(struct fs_context *c, struct dentry *at, const char *path, u32 flags,
-			   u32 mode, u32 walk, struct file **out)
+			   u32 mode, u32 walk, struct file **out, struct change **more)
 {
 	struct dentry *dir, *d = NULL;
 	struct last last;
@@ -118,10 +123,16 @@ static async long open_new(struct fs_context *c, struct dentry *at, const char *
 	if (err)
 		return err;
 	err = last.slash || last.kind != LAST_NAME ? -EISDIR : 0;
+	mode = (mode & I_PERM & ~c->umask) | I_REG;
+	if (!err && names_on_disk(dir)) {
+		err = more ? change_open(c, dir, &last, mode, more) : -EROFS;
+		dentry_put(dir);
+		return err;
+	}
 	if (!err)
-		err = name_create(c, dir, &last, (mode & I_PERM & ~c->umask) | I_REG, 0, NULL, &d);
+		err = name_create(c, dir, &last, mode, 0, NULL, &d);
 	if (!err) {
-		err = open_found(c, d, flags & ~O_TRUNC, true, out);
+		err = open_found(c, d, flags & ~O_TRUNC, true, out, NULL);
 		dentry_put(d);
 	}
 	dentry_put(dir);
@@ -159,7 +170,7 @@ static long open_unnamed(struct fs_context *c, struct dentry *dir, u32 flags, u3
 }
 
 async long path_open(struct fs_context *c, struct dentry *at, const char *path, u32 flags, u32 mode,
-		     u32 walk, struct file **out)
+		     u32 walk, struct file **out, struct change **more)
 {
 	bool tmpfile = flags & __O_TMPFILE, create = flags & O_CREAT && !(flags & O_PATH);
 	struct dentry *d;
@@ -171,7 +182,7 @@ async long path_open(struct fs_context *c, struct dentry *at, const char *path, 
 		walk |= WALK_DIR;
 	err = path_walk(c, at, path, walk, &d);
 	if (err == -ENOENT && create)
-		return open_new(c, at, path, flags, mode, walk, out);
+		return open_new(c, at, path, flags, mode, walk, out, more);
 	if (err)
 		return err;
 	if (create && flags & O_EXCL)
@@ -179,9 +190,41 @@ async long path_open(struct fs_context *c, struct dentry *at, const char *path, 
 	else if (unlikely(tmpfile))
 		err = open_unnamed(c, d, flags, mode, out);
 	else
-		err = open_found(c, d, flags, false, out);
+		err = open_found(c, d, flags, false, out, more);
 	dentry_put(d);
 	return err;
+}
+
+/* The name is there now, as a file made for us or by somebody else meanwhile. */
+static long open_created(struct fs_context *c, struct dentry *d, bool created, u32 flags,
+			 struct file **out, struct change **more)
+{
+	long err = 0;
+
+	if (!created && (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
+		err = -EEXIST;
+	if (!err)
+		err = open_found(c, d, flags, created, out, more);
+	dentry_put(d);
+	return err;
+}
+
+async long path_open_more(struct fs_context *c, u32 flags, struct file **out, struct change **more)
+{
+	struct dentry *d;
+	bool created;
+	long r;
+
+	if (*out) {				/* is being truncated */
+		r = change_end(more);
+		if (r && r != PENDING) {
+			file_put(*out);
+			*out = NULL;
+		}
+		return r;
+	}
+	r = change_opened(more, &d, &created);
+	return r ? r : open_created(c, d, created, flags, out, more);
 }
 
 async long file_open_wait(struct file *f)
@@ -225,7 +268,7 @@ bool file_place(struct file *f, const char *path, u32 mode, u32 rdev)
 async long file_open(struct fs_context *c, struct dentry *at, const char *path, u32 flags, u32 mode,
 		     struct file **out)
 {
-	return path_open(c, at, path, flags, mode, 0, out);
+	return path_open(c, at, path, flags, mode, 0, out, NULL);
 }
 
 async long file_read_kernel(struct co *co, struct file *file, void *buf, u64 n, u64 pos)

@@ -7,7 +7,7 @@
  * The path is never changed: a symbolic link's text and what was left of the path are put together
  * at the end of the hart's scratch buffer, and the walk goes on there.
  */
-#include "fs/path.h"
+#include "fs/change.h"
 #include <string.h>
 #include "mem/heap.h"
 #include "mem/page.h"
@@ -200,11 +200,29 @@ static async long lookup_outside(struct walk *w, struct name n, struct dentry **
 	return err;
 }
 
+/* The same for a directory on a disk: what is found stays in the tree. */
+static async long lookup_disk(struct walk *w, struct name n, struct dentry **out)
+{
+	long err;
+
+	while ((err = disk_look(w->d, n, out)) == LOOK_START) {
+		hold(w, dentry_get(w->d));
+		spin_unlock(&tree_lock);
+		err = disk_look_start(w->d, n);
+		spin_lock(&tree_lock);
+		if (err)
+			return err;
+	}
+	return err;
+}
+
 static async long lookup(struct walk *w, struct name n, struct dentry **out)
 {
 	*out = dentry_find(w->d, n);
 	if (likely(*out))
 		return 0;
+	if (w->d->inode->ops->on_disk)
+		return lookup_disk(w, n, out);
 	return w->d->inode->ops->lookup ? lookup_outside(w, n, out) : -ENOENT;
 }
 

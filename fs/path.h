@@ -56,12 +56,24 @@ long name_remove(struct fs_context *c, struct dentry *dir, const struct last *l,
 long name_rename(struct fs_context *c, struct dentry *from, const struct last *old, struct dentry *to,
 		 const struct last *new, u32 flags);		/* RENAME_* */
 
+/* May @c change names in @dir, and remove @d from it?  tree_lock held. */
+long name_may_change(struct fs_context *c, struct dentry *dir);
+long name_special(const struct last *l, bool directory);	/* why ".", "..", "/" are not removed */
+long name_may_remove(struct fs_context *c, struct dentry *dir, struct dentry *d);
+
 /* --- opening (fs/open.c) ----------------------------------------------------------------------------- */
+
+/* One linux_dirent64, whole or not at all: 0, -EINVAL there is no room, -EFAULT. */
+struct change;
+long dirent_put(struct uio *u, const char *name, u32 len, u64 ino, u8 type, u64 next);
 
 /* Like file_open(), with openat2's resolve flags in @walk and a second half that may wait: for a
  * fifo, file_open_wait() must be awaited after it. */
 async long path_open(struct fs_context *c, struct dentry *at, const char *path, u32 flags, u32 mode,
-		     u32 walk, struct file **out);
+		     u32 walk, struct file **out, struct change **more);
+/* On disks: when path_open() has set *@more, which then is what to wait for, this is called until it
+ * leaves it NULL: starts over each time. */
+async long path_open_more(struct fs_context *c, u32 flags, struct file **out, struct change **more);
 async long file_open_wait(struct file *f);
 /* A file on @d (for itself, memfd, descriptors' links); no access check. */
 long dentry_open(struct dentry *d, u32 flags, struct file **out);
@@ -78,7 +90,15 @@ extern struct fs_context kernel_context;
 /* --- mounts (fs/mount.c) -------------------------------------------------------------------------------- */
 
 long mount_new(struct dentry *at, const char *type, const char *source, u32 fs_flags, const char *options);
-long mount_remove(struct dentry *root, bool lazy);
+void fs_type_add(const struct fs_type *type);		/* tests; others are listed in mount.c */
+/* On a block device: begun, and to be waited for; the errand's result is that of mounting. */
+struct blk;
+struct errand;
+bool mount_needs_device(const char *type);
+long mount_disk(struct dentry *at, const char *type, const char *source, struct blk *b, u32 fs_flags,
+		const char *options, struct errand **out);
+/* *@out: what is still to be done to a disk, NULL: nothing. */
+long mount_remove(struct dentry *root, bool lazy, struct errand **out);
 struct text;
 long mounts_text(struct text *t);	/* /proc/mounts */
 long filesystems_text(struct text *t);	/* /proc/filesystems */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* path_test.c: names: the path walk, links, mounts, permissions, and how names come, go and move. */
-// links: core/exec.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c lib/text.c lib/cpio.c arch/host/cpu.c arch/host/mmu.c
-// links: mem/page.c mem/heap.c mem/pageset.c mem/vm.c mem/vm_pages.c mem/vm_tables.c mem/user.c
-// links: fs/anon.c fs/boot.c fs/console_file.c fs/context.c fs/dentry.c fs/dir.c fs/epoll.c fs/files.c fs/initrd.c fs/inode.c fs/locks.c fs/mount.c fs/names.c fs/open.c fs/path.c fs/pipe.c fs/poll.c fs/tty.c fs/tty_line.c fs/devfs/devfs.c fs/devfs/memory.c fs/procfs/procfs.c fs/procfs/process.c fs/procfs/system.c fs/tmpfs/file.c fs/tmpfs/tmpfs.c
+// links: $(FS_LINKS)
 #include <linux/fs.h>
 #include "fs/test.h"
 
@@ -137,7 +135,7 @@ static void permissions(void **state)
 	assert_int_equal(open_error("/new", O_CREAT | O_WRONLY), -EACCES);
 	assert_int_equal(remove_("/tmp/mine", false), -EPERM);	/* sticky */
 	assert_int_equal(rename_("/tmp/mine", "/tmp/yours", 0), -EPERM);
-	assert_int_equal(path_open(ctx, NULL, "/tmp/own", O_CREAT | O_WRONLY, 0400, 0, &f), 0);
+	assert_int_equal(path_open(ctx, NULL, "/tmp/own", O_CREAT | O_WRONLY, 0400, 0, &f, NULL), 0);
 	file_put(f);				/* the creator may write what the mode forbids */
 	assert_int_equal(open_error("/tmp/own", O_WRONLY), -EACCES);
 	assert_int_equal(remove_("/tmp/own", false), 0);
@@ -235,12 +233,12 @@ static void mounts(void **state)
 	assert_int_equal(remove_("/tmp/m", true), -EBUSY);
 	assert_int_equal(open_("/tmp/m/in", O_RDONLY, &f), 0);
 	assert_int_equal(path_walk(ctx, NULL, "/tmp/m", 0, &d), 0);
-	assert_int_equal(mount_remove(d, false), -EBUSY);
+	assert_int_equal(unmount_(d, false), -EBUSY);
 	file_put(f);
-	assert_int_equal(mount_remove(d, false), 0);
+	assert_int_equal(unmount_(d, false), 0);
 	dentry_put(d);
 	assert_int_equal(path_walk(ctx, NULL, "/tmp/m", 0, &d), 0);
-	assert_int_equal(mount_remove(d, false), -EINVAL);
+	assert_int_equal(unmount_(d, false), -EINVAL);
 	dentry_put(d);
 	assert_walk_error("/tmp/m/in", 0, -ENOENT);
 	assert_int_equal(remove_("/tmp/m", true), 0);

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* pipe_test.c: pipes and fifos between tasks: bytes, wholeness, ends that close, opening. */
-// links: core/exec.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c lib/text.c lib/cpio.c arch/host/cpu.c arch/host/mmu.c
-// links: mem/page.c mem/heap.c mem/pageset.c mem/vm.c mem/vm_pages.c mem/vm_tables.c mem/user.c
-// links: fs/anon.c fs/boot.c fs/console_file.c fs/context.c fs/dentry.c fs/dir.c fs/epoll.c fs/files.c fs/initrd.c fs/inode.c fs/locks.c fs/mount.c fs/names.c fs/open.c fs/path.c fs/pipe.c fs/poll.c fs/tty.c fs/tty_line.c fs/devfs/devfs.c fs/devfs/memory.c fs/procfs/procfs.c fs/procfs/process.c fs/procfs/system.c fs/tmpfs/file.c fs/tmpfs/tmpfs.c
+// links: $(FS_LINKS)
 #include <linux/poll.h>
 #include "fs/pipe.h"
 #include "fs/poll.h"

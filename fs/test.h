@@ -19,6 +19,7 @@
 #include "dev/console.h"
 #include "dev/driver.h"
 #include "fs/path.h"
+#include "mem/errand.h"
 #include "mem/heap.h"
 #include "mem/page.h"
 
@@ -200,11 +201,20 @@ static inline long file_put_bytes(struct file *f, const char *s)
 	return write_at(f, s, strlen(s), &f->pos);
 }
 
+static inline long unmount_(struct dentry *root, bool lazy)
+{
+	struct errand *work;
+	long r = mount_remove(root, lazy, &work);
+
+	errand_put(work);
+	return r;
+}
+
 /* --- names --------------------------------------------------------------------------------------------- */
 
 static inline long open_(const char *path, u32 flags, struct file **f)
 {
-	return path_open(ctx, NULL, path, flags, 0644, 0, f);
+	return path_open(ctx, NULL, path, flags, 0644, 0, f, NULL);
 }
 
 /* Error of opening it, which must not succeed. */

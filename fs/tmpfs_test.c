@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* tmpfs_test.c: contents of files: against a plain array, holes, sizes, memory that runs out. */
-// links: core/exec.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c lib/text.c lib/cpio.c arch/host/cpu.c arch/host/mmu.c
-// links: mem/page.c mem/heap.c mem/pageset.c mem/vm.c mem/vm_pages.c mem/vm_tables.c mem/user.c
-// links: fs/anon.c fs/boot.c fs/console_file.c fs/context.c fs/dentry.c fs/dir.c fs/epoll.c fs/files.c fs/initrd.c fs/inode.c fs/locks.c fs/mount.c fs/names.c fs/open.c fs/path.c fs/pipe.c fs/poll.c fs/tty.c fs/tty_line.c fs/devfs/devfs.c fs/devfs/memory.c fs/procfs/procfs.c fs/procfs/process.c fs/procfs/system.c fs/tmpfs/file.c fs/tmpfs/tmpfs.c
+// links: $(FS_LINKS)
 #include <linux/falloc.h>
 #include "fs/test.h"
 
@@ -130,7 +128,7 @@ static void full(void **state)
 	assert_int_equal(write_at(f, buf, 10, &pos), 10);
 	file_put(f);
 	assert_int_equal(path_walk(ctx, NULL, "/tmp/m", 0, &d), 0);
-	assert_int_equal(mount_remove(d, false), 0);
+	assert_int_equal(unmount_(d, false), 0);
 	dentry_put(d);
 	clean_tmp();
 }
@@ -228,7 +226,7 @@ static void usage(void **state)
 	write_file("/tmp/d/inside", "x");
 	assert_accounted();
 	assert_int_equal(path_walk(ctx, NULL, "/tmp/d", 0, &d), 0);
-	assert_int_equal(mount_remove(d, true), 0);
+	assert_int_equal(unmount_(d, true), 0);
 	dentry_put(d);
 	assert_int_equal(open_("/tmp/f", O_RDONLY, &f), 0);
 	clean_tmp();

@@ -15,7 +15,14 @@ struct page {			/* 8 bytes, for they are many */
 	u8		order;	/* of the block it is the first page of */
 	u8		flags;	/* PAGE_* */
 };
-enum { PAGE_FREE = 1, PAGE_RESERVED = 2, PAGE_SLAB = 4, PAGE_ZERO = 8 /* the shared zero page */ };
+enum {
+	PAGE_FREE = 1, PAGE_RESERVED = 2, PAGE_SLAB = 4, PAGE_ZERO = 8 /* the shared zero page */,
+	/* Of a page in a page cache (mem/cache.h); under the lock of its set.  None: clean, valid. */
+	PAGE_BUSY = 16,		/* being read: no content yet */
+	PAGE_DIRTY = 32,	/* newer than the disk */
+	PAGE_WRITING = 64,	/* on its way to the disk */
+	PAGE_BAD = 128,		/* could not be read: the next one to want it gets the error */
+};
 
 /* Boot, once, before any allocation: memory is [base, base + size), nothing of it is free yet; the
  * struct pages are put at physical address @array, page_array_bytes(size) bytes that the caller

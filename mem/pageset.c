@@ -4,6 +4,9 @@
  * root is the page of index 0 itself; above, slots of a node of the lowest level are pages.  A node
  * without entries is freed at once; the tree does not shrink in height until it is empty.  ps->lock
  * guards everything; page and slab locks are taken inside it.
+ *
+ * Marks (a page cache's dirty pages) are in the nodes, of every level, so that the next marked page is
+ * found without visiting others.  The mark of a tree of height 0 is PAGE_DIRTY of its page.
  */
 #include <string.h>
 #include "mem/heap.h"
@@ -11,7 +14,11 @@
 
 enum { BITS = 6, WAYS = 1 << BITS, MAX_HEIGHT = (64 + BITS - 1) / BITS };
 
-struct node { u32 used; void *slot[WAYS]; };
+struct node {
+	u32	used;
+	u64	marks;			/* of slots: a marked page is there or below */
+	void	*slot[WAYS];
+};
 
 static struct slab nodes = SLAB("pageset", struct node);
 
@@ -65,6 +72,12 @@ static struct node *node_new(void)
 	return n;
 }
 
+static bool root_marked(const struct pageset *ps)
+{
+	return ps->height ? ((struct node *)ps->root)->marks != 0
+			  : ((struct page *)ps->root)->flags & PAGE_DIRTY;
+}
+
 /* Make the tree high enough for @index. */
 static bool grow(struct pageset *ps, u64 index)
 {
@@ -76,6 +89,7 @@ static bool grow(struct pageset *ps, u64 index)
 				return false;
 			n->slot[0] = ps->root;
 			n->used = 1;
+			n->marks = root_marked(ps);
 			ps->root = n;
 		}
 		ps->height++;
@@ -285,9 +299,8 @@ static u64 node_next(const struct node *n, u32 level, u64 base, u64 index)
 	return UINT64_MAX;
 }
 
-u64 pageset_next(struct pageset *ps, u64 index)
+u64 pageset_next_locked(struct pageset *ps, u64 index)
 {
-	guard(&ps->lock);
 	if (!ps->root || !covered(ps, index))
 		return UINT64_MAX;
 	return ps->height ? node_next(ps->root, ps->height - 1, 0, index) : 0;
@@ -308,4 +321,91 @@ u64 pageset_heap(struct pageset *ps)
 {
 	guard(&ps->lock);
 	return ps->root && ps->height ? node_count(ps->root, ps->height - 1) * nodes.size : 0;
+}
+
+u64 pageset_next(struct pageset *ps, u64 index)
+{
+	guard(&ps->lock);
+	return pageset_next_locked(ps, index);
+}
+
+/* --- page caches ------------------------------------------------------------------------------ */
+
+struct page *pageset_find_locked(const struct pageset *ps, u64 index)
+{
+	return find_locked(ps, index);
+}
+
+long pageset_insert_locked(struct pageset *ps, u64 index, struct page *p)
+{
+	return insert_locked(ps, index, p);
+}
+
+/* The nodes from the root down to @index: how many. */
+static u32 path_to(const struct pageset *ps, u64 index, struct node **path)
+{
+	struct node *n = ps->root;
+	u32 i = 0;
+
+	for (u32 level = ps->height; level; level--) {
+		path[i++] = n;
+		n = n->slot[slot_number(index, level - 1)];
+	}
+	return i;
+}
+
+void pageset_mark_locked(struct pageset *ps, u64 index, bool on)
+{
+	struct node *path[MAX_HEIGHT];
+	u32 depth = path_to(ps, index, path);
+
+	for (u32 i = depth, level = 0; i--; level++) {
+		u64 bit = 1ull << slot_number(index, level);
+
+		if (!on && level && path[i + 1]->marks)
+			return;
+		path[i]->marks = on ? path[i]->marks | bit : path[i]->marks & ~bit;
+	}
+}
+
+static u64 node_next_marked(const struct node *n, u32 level, u64 base, u64 index)
+{
+	u64 span = 1ull << level * BITS;
+	u32 first = index > base ? slot_number(index, level) : 0;
+
+	for (u64 left = n->marks & ~0ull << first; left; left &= left - 1) {
+		u32 i = __builtin_ctzll(left);
+		u64 at = base + i * span, found;
+
+		if (!level)
+			return at;
+		found = node_next_marked(n->slot[i], level - 1, at, index);
+		if (found != UINT64_MAX)
+			return found;
+	}
+	return UINT64_MAX;
+}
+
+u64 pageset_next_marked_locked(struct pageset *ps, u64 index)
+{
+	if (!ps->root || !covered(ps, index))
+		return UINT64_MAX;
+	if (!ps->height)
+		return root_marked(ps) ? 0 : UINT64_MAX;
+	return node_next_marked(ps->root, ps->height - 1, 0, index);
+}
+
+void pageset_take_locked(struct pageset *ps, u64 index)
+{
+	ps->count--;
+	if (!ps->height) {
+		ps->root = NULL;
+		return;
+	}
+	pageset_mark_locked(ps, index, false);
+	struct node *n = leaf(ps, index);
+
+	n->slot[index & (WAYS - 1)] = NULL;
+	n->used--;
+	prune(ps, index);
 }

@@ -15,7 +15,8 @@ struct pageset {
 	u64		count;		/* pages present */
 	u64		size_pages;	/* set by the owner: mappings beyond it fault with -EIO */
 	struct charge	*charge;	/* who pays for new pages; may be NULL */
-	const struct pageset_ops *ops;	/* NULL: memory only (tmpfs) */
+	const struct pageset_ops *ops;	/* NULL: memory only (tmpfs); else a page cache: mem/cache.h */
+	struct cache	*cache;		/* state of a page cache */
 	_Atomic u32	*owner_refs;	/* references of the object (an inode); mappings hold one */
 	void		(*owner_put)(struct pageset *ps);	/* drop one */
 };
@@ -31,3 +32,14 @@ void pageset_remove(struct pageset *ps, u64 first, u64 end);	/* punch a hole */
 u32 pageset_get_range(struct pageset *ps, u64 first, u32 n, struct page **out);
 u64 pageset_heap(struct pageset *ps);		/* bytes of heap the tree itself takes */
 u64 pageset_next(struct pageset *ps, u64 index); /* first present index >= index, or UINT64_MAX */
+
+/* --- for mem/cache.c, with ps->lock held ------------------------------------------------------ */
+
+struct page *pageset_find_locked(const struct pageset *ps, u64 index);
+long pageset_insert_locked(struct pageset *ps, u64 index, struct page *p);
+/* One mark a page: it is dirty.  The page is there. */
+void pageset_mark_locked(struct pageset *ps, u64 index, bool on);
+u64 pageset_next_marked_locked(struct pageset *ps, u64 index);	/* or UINT64_MAX */
+u64 pageset_next_locked(struct pageset *ps, u64 index);
+/* Take a page out, without dropping the set's reference. */
+void pageset_take_locked(struct pageset *ps, u64 index);

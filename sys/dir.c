@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * dir.c: calls on names: directories, links, removal, renaming, where paths start, mounts.  They start
- * over: all that may wait (strings, lookups) comes before anything is changed.
+ * dir.c: calls on names: directories, links, removal, renaming, where paths start, mounts.  Their first
+ * halves start over: all that may wait (strings, lookups) comes before anything is changed.
  */
 #include <asm/unistd.h>
 #include <linux/fs.h>
 #include <linux/mount.h>
 #include <string.h>
+#include "dev/blk.h"
+#include "fs/change.h"
+#include "mem/errand.h"
 #include "sys/path.h"
 
 enum { FORCE = 1, DETACH = 2, EXPIRE = 4, NO_FOLLOW = 8 };		/* umount2 */
@@ -118,22 +121,56 @@ static async long sys_umask(struct co *co, const u64 *a)
 
 /* --- new names ---------------------------------------------------------------------------------------- */
 
-static async long make(s32 dirfd, uaddr_t path, u32 mode, u32 rdev)
+/*
+ * Each call that changes names finds where, and then either does it, in memory, or begins a change on
+ * a disk; that half starts over as long as it waits.  The second half awaits the change.
+ */
+static async long change_done(struct co *co, struct change **g)
 {
+	struct { u64 unused; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	await(r = change_end(g));
+	return r == -EINTR ? r : denied(r);
+	co_end();
+}
+
+static async long make_begin(s32 dirfd, uaddr_t path, u32 mode, u32 rdev, struct change **g)
+{
+	struct fs_context *c = fs_current();
 	struct dentry *dir;
 	struct last last;
 	long r = place_parent(dirfd, path, 0, &dir, &last);
 
+	*g = NULL;
 	if (r)
 		return r;
-	r = denied(name_create(fs_current(), dir, &last, mode & ~fs_current()->umask, rdev, NULL, NULL));
+	mode &= ~c->umask;
+	if (names_on_disk(dir))
+		r = change_create(c, dir, &last, mode, rdev, NULL, g);
+	else
+		r = name_create(c, dir, &last, mode, rdev, NULL, NULL);
 	dentry_put(dir);
+	return denied(r);
+}
+
+static async long make(struct co *co, s32 dirfd, uaddr_t path, u32 mode, u32 rdev)
+{
+	struct { struct change *g; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	await(r = make_begin(dirfd, path, mode, rdev, &f->g));
+	if (f->g)
+		await(r = change_done(co, &f->g));
 	return r;
+	co_end();
 }
 
 static async long sys_mkdirat(struct co *co, const u64 *a)
 {
-	return make((s32)a[0], a[1], (a[2] & (0777 | I_STICKY)) | I_DIR, 0);
+	return make(co, (s32)a[0], a[1], (a[2] & (0777 | I_STICKY)) | I_DIR, 0);
 }
 
 static async long sys_mknodat(struct co *co, const u64 *a)
@@ -143,100 +180,168 @@ static async long sys_mknodat(struct co *co, const u64 *a)
 	if (!kind)
 		mode |= kind = I_REG;
 	if (kind == I_CHR || kind == I_BLK)
-		return superuser() ? make((s32)a[0], a[1], mode, (u32)a[3]) : -EPERM;
+		return superuser() ? make(co, (s32)a[0], a[1], mode, (u32)a[3]) : -EPERM;
 	if (kind != I_REG && kind != I_FIFO && kind != I_SOCK)
 		return kind == I_DIR ? -EPERM : -EINVAL;
-	return make((s32)a[0], a[1], mode, 0);
+	return make(co, (s32)a[0], a[1], mode, 0);
 }
 
-static async long sys_symlinkat(struct co *co, const u64 *a)
+static async long symlink_begin(const u64 *a, struct change **g)
 {
 	struct dentry *dir;
 	struct last last;
 	char *target;
 	long r = path_from_user(a[0], 1, &target);
 
+	*g = NULL;
 	if (r <= 0)
 		return r ? r : -ENOENT;
 	r = place_parent((s32)a[1], a[2], 0, &dir, &last);
 	if (r)
 		return r;
-	r = denied(name_create(fs_current(), dir, &last, I_LNK | 0777, 0, target, NULL));
+	if (names_on_disk(dir))
+		r = change_create(fs_current(), dir, &last, I_LNK | 0777, 0, target, g);
+	else
+		r = name_create(fs_current(), dir, &last, I_LNK | 0777, 0, target, NULL);
 	dentry_put(dir);
-	return r;
+	return denied(r);
 }
 
-static async long sys_linkat(struct co *co, const u64 *a)
+static async long sys_symlinkat(struct co *co, const u64 *a)
+{
+	struct { struct change *g; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	await(r = symlink_begin(a, &f->g));
+	if (f->g)
+		await(r = change_done(co, &f->g));
+	return r;
+	co_end();
+}
+
+static async long link_begin(const u64 *a, struct change **g)
 {
 	u32 flags = a[4];
 	struct dentry *old, *dir;
 	struct last last;
 	long r;
 
-	if (flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
-		return syscall_refuse(-EINVAL, "linkat flags", flags);
+	*g = NULL;
 	r = place_walk((s32)a[0], a[1], (flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : 0) |
 		       (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0), &old);
 	if (r)
 		return r;
 	r = place_parent((s32)a[2], a[3], 1, &dir, &last);
 	if (!r) {
-		r = denied(name_link(fs_current(), dir, &last, old));
+		if (names_on_disk(dir))
+			r = change_link(fs_current(), dir, &last, old, g);
+		else
+			r = name_link(fs_current(), dir, &last, old);
+		r = denied(r);
 		dentry_put(dir);
 	}
 	dentry_put(old);
 	return r;
 }
 
+static async long sys_linkat(struct co *co, const u64 *a)
+{
+	struct { struct change *g; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	if ((u32)a[4] & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH))
+		return syscall_refuse(-EINVAL, "linkat flags", (u32)a[4]);
+	await(r = link_begin(a, &f->g));
+	if (f->g)
+		await(r = change_done(co, &f->g));
+	return r;
+	co_end();
+}
+
 /* --- names go and change -------------------------------------------------------------------------------- */
 
-static async long sys_unlinkat(struct co *co, const u64 *a)
+static async long unlink_begin(const u64 *a, struct change **g)
 {
 	struct dentry *dir;
 	struct last last;
-	u32 flags = a[2];
 	struct place p;
-	long r;
+	long r = place_get(&p, (s32)a[0], a[1], 0);
 
-	if (flags & ~AT_REMOVEDIR)
-		return syscall_refuse(-EINVAL, "unlinkat flags", flags);
-	r = place_get(&p, (s32)a[0], a[1], 0);
+	*g = NULL;
 	if (r)
 		return r;
 	r = path_parent(fs_current(), p.at, p.path, 0, &dir, &last);
 	place_put(&p);
 	if (r)
 		return place_note(r, p.path);
-	r = name_remove(fs_current(), dir, &last, flags & AT_REMOVEDIR);
+	if (names_on_disk(dir))
+		r = change_remove(fs_current(), dir, &last, a[2] & AT_REMOVEDIR, g);
+	else
+		r = name_remove(fs_current(), dir, &last, a[2] & AT_REMOVEDIR);
 	dentry_put(dir);
 	return place_note(r, p.path);
 }
 
-static async long rename(const u64 *a, u32 flags)
+static async long sys_unlinkat(struct co *co, const u64 *a)
+{
+	struct { struct change *g; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	if ((u32)a[2] & ~AT_REMOVEDIR)
+		return syscall_refuse(-EINVAL, "unlinkat flags", (u32)a[2]);
+	await(r = unlink_begin(a, &f->g));
+	if (f->g)
+		await(r = change_done(co, &f->g));
+	return r;
+	co_end();
+}
+
+static async long rename_begin(const u64 *a, u32 flags, struct change **g)
 {
 	struct dentry *from, *to;
 	struct last old, new;
 	long r;
 
-	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE))
-		return syscall_refuse(-EINVAL, "renameat2 flags", flags);
-	if (flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
-		return -EINVAL;
+	*g = NULL;
 	r = place_parent((s32)a[0], a[1], 0, &from, &old);
 	if (r)
 		return r;
 	r = place_parent((s32)a[2], a[3], 1, &to, &new);
 	if (!r) {
-		r = denied(name_rename(fs_current(), from, &old, to, &new, flags));
+		if (names_on_disk(from) && names_on_disk(to))
+			r = change_rename(fs_current(), from, &old, to, &new, flags, g);
+		else
+			r = name_rename(fs_current(), from, &old, to, &new, flags);
+		r = denied(r);
 		dentry_put(to);
 	}
 	dentry_put(from);
 	return r;
 }
 
-static async long sys_renameat2(struct co *co, const u64 *a) { return rename(a, (u32)a[4]); }
+static async long rename(struct co *co, const u64 *a, u32 flags)
+{
+	struct { struct change *g; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE))
+		return syscall_refuse(-EINVAL, "renameat2 flags", flags);
+	if (flags == (RENAME_NOREPLACE | RENAME_EXCHANGE))
+		return -EINVAL;
+	await(r = rename_begin(a, flags, &f->g));
+	if (f->g)
+		await(r = change_done(co, &f->g));
+	return r;
+	co_end();
+}
+
+static async long sys_renameat2(struct co *co, const u64 *a) { return rename(co, a, (u32)a[4]); }
 #ifdef __NR_renameat
-static async long sys_renameat(struct co *co, const u64 *a) { return rename(a, 0); }
+static async long sys_renameat(struct co *co, const u64 *a) { return rename(co, a, 0); }
 #endif
 
 /* --- mounts ----------------------------------------------------------------------------------------------- */
@@ -273,7 +378,26 @@ static async long mount_strings(const u64 *a, struct mount_args *m)
 	return r;
 }
 
-static long mount_at(struct dentry *d, const struct mount_args *m, u64 flags)
+static async long mount_device(struct dentry *d, const struct mount_args *m, u64 flags,
+			       struct errand **work)
+{
+	struct dentry *source;
+	struct blk *b = NULL;
+	long r = path_walk(fs_current(), NULL, m->source, WALK_FOLLOW, &source);
+
+	if (r)
+		return r;
+	r = inode_kind(source->inode) == I_BLK ? 0 : -ENOTBLK;
+	if (!r && !(b = blk_find(source->inode->rdev)))
+		r = -ENXIO;
+	if (!r)
+		r = mount_disk(d, m->type, m->source, b, fs_flags(flags), m->options, work);
+	blk_put(b);
+	dentry_put(source);
+	return r;
+}
+
+static async long mount_at(struct dentry *d, const struct mount_args *m, u64 flags, struct errand **work)
 {
 	if (flags & MS_REMOUNT) {
 		if (d->parent != d)
@@ -285,36 +409,59 @@ static long mount_at(struct dentry *d, const struct mount_args *m, u64 flags)
 		return d->parent == d ? 0 : -EINVAL;	/* there is one namespace: nothing to do */
 	if (!*m->type)
 		return -EINVAL;
+	if (mount_needs_device(m->type))
+		return mount_device(d, m, flags, work);
 	return mount_new(d, m->type, *m->source ? m->source : "none", fs_flags(flags), m->options);
 }
 
-static async long sys_mount(struct co *co, const u64 *a)
+static long mount_allowed(u64 *flags)
 {
-	u64 flags = a[3], known = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_REMOUNT | PROPAGATION |
-				  HARMLESS;
-	struct mount_args m;
-	struct dentry *d;
-	long r;
+	const u64 known = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_REMOUNT | PROPAGATION | HARMLESS;
 
 	if (!superuser())
 		return -EPERM;
-	if ((flags & 0xffff0000) == 0xc0ed0000)		/* MS_MGC_VAL, once upon a time */
-		flags &= 0xffff;
-	if (flags & ~known)
-		return syscall_refuse(-EINVAL, "mount flags", flags);
-	if ((r = mount_strings(a, &m)) || (r = place_walk(AT_FDCWD, a[1], WALK_FOLLOW, &d)))
+	if ((*flags & 0xffff0000) == 0xc0ed0000)		/* MS_MGC_VAL, once upon a time */
+		*flags &= 0xffff;
+	return *flags & ~known ? syscall_refuse(-EINVAL, "mount flags", *flags) : 0;
+}
+
+static async long mount_begin(const u64 *a, struct errand **work)
+{
+	struct mount_args m;
+	struct dentry *d;
+	u64 flags = a[3];
+	long r = mount_allowed(&flags);
+
+	*work = NULL;
+	if (r || (r = mount_strings(a, &m)) || (r = place_walk(AT_FDCWD, a[1], WALK_FOLLOW, &d)))
 		return r;
-	r = mount_at(d, &m, flags);
+	r = mount_at(d, &m, flags, work);
 	dentry_put(d);
 	return r;
 }
 
-static async long sys_umount2(struct co *co, const u64 *a)
+static async long sys_mount(struct co *co, const u64 *a)
+{
+	struct { struct errand *work; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	await(r = mount_begin(a, &f->work));
+	if (f->work) {
+		await(r = errand_wait(f->work));
+		errand_put(f->work);
+	}
+	return r;
+	co_end();
+}
+
+static async long umount_begin(const u64 *a, struct errand **work)
 {
 	u32 flags = a[1];
 	struct dentry *d;
 	long r;
 
+	*work = NULL;
 	if (!superuser())
 		return -EPERM;
 	if (flags & ~(FORCE | DETACH | EXPIRE | NO_FOLLOW))
@@ -322,9 +469,25 @@ static async long sys_umount2(struct co *co, const u64 *a)
 	r = place_walk(AT_FDCWD, a[0], flags & NO_FOLLOW ? 0 : WALK_FOLLOW, &d);
 	if (r)
 		return r;
-	r = flags & EXPIRE ? -EAGAIN : mount_remove(d, flags & DETACH);
+	r = flags & EXPIRE ? -EAGAIN : mount_remove(d, flags & DETACH, work);
 	dentry_put(d);
 	return r;
+}
+
+static async long sys_umount2(struct co *co, const u64 *a)
+{
+	struct { struct errand *work; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	await(r = umount_begin(a, &f->work));
+	if (f->work) {
+		if (!((u32)a[1] & DETACH))
+			await(r = errand_wait(f->work));
+		errand_put(f->work);
+	}
+	return r;
+	co_end();
 }
 
 const struct syscall dir_calls[] = {

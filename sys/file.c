@@ -14,6 +14,7 @@
 #include <linux/signal.h>
 #include <string.h>
 #include "dev/driver.h"
+#include "fs/change.h"
 #include "fs/fdtable.h"
 #include "fs/locks.h"
 #include "fs/pipe.h"
@@ -289,14 +290,17 @@ static async long sys_lseek(struct co *co, const u64 *a)
 
 /* --- open and close --------------------------------------------------------------------------------- */
 
-static async long open_path(s32 dirfd, uaddr_t path, u32 flags, u32 mode, u32 walk, struct file **out)
+struct opening { struct file *file; struct change *more; };
+
+static async long open_path(s32 dirfd, uaddr_t path, u32 flags, u32 mode, u32 walk, struct opening *o)
 {
 	struct place p;
 	long r = place_get(&p, dirfd, path, 0);
 
 	if (r)
 		return r;
-	r = path_open(fs_current(), p.at, p.path, flags | O_LARGEFILE, mode, walk, out);
+	*o = (struct opening){ NULL, NULL };
+	r = path_open(fs_current(), p.at, p.path, flags | O_LARGEFILE, mode, walk, &o->file, &o->more);
 	place_put(&p);
 	return place_note(r, p.path);
 }
@@ -304,19 +308,21 @@ static async long open_path(s32 dirfd, uaddr_t path, u32 flags, u32 mode, u32 wa
 /* The first half creates and truncates, so it must not be done again when the second waits. */
 static async long open_file(struct co *co, const u64 *a, u32 flags, u32 mode, u32 walk)
 {
-	struct { struct file *file; } *f = co_frame(co);
+	struct { struct opening o; } *f = co_frame(co);
 	long r;
 
 	co_begin(f);
-	await(r = open_path((s32)a[0], a[1], flags, mode, walk, &f->file));
+	await(r = open_path((s32)a[0], a[1], flags, mode, walk, &f->o));
+	while (unlikely(!r && f->o.more))
+		await(r = path_open_more(fs_current(), flags, &f->o.file, &f->o.more));
 	if (r)
 		return r;
-	await(r = file_open_wait(f->file));
+	await(r = file_open_wait(f->o.file));
 	if (r) {
-		file_put(f->file);
+		file_put(f->o.file);
 		return r == -EINTR ? -ERESTART : r;
 	}
-	return fd_install(thread_current()->files, f->file, 0, flags & O_CLOEXEC);
+	return fd_install(thread_current()->files, f->o.file, 0, flags & O_CLOEXEC);
 	co_end();
 }
 
@@ -684,22 +690,36 @@ static async long sys_fadvise64(struct co *co, const u64 *a)
 	return r;
 }
 
-static async long sys_ftruncate(struct co *co, const u64 *a)
+static long truncate_begin(struct file *f, u64 size, struct change **g)
 {
-	struct file *f = file_current(a[0]);
-	long r;
-
-	if (!f)
-		return -EBADF;
-	if ((s64)a[1] < 0 || !file_writable(f) || !f->ops->truncate)
-		r = f->flags & O_PATH ? -EBADF : -EINVAL;
-	else
-		r = f->ops->truncate(f, a[1]);
-	file_put(f);
-	return r;
+	if ((s64)size < 0 || !file_writable(f))
+		return f->flags & O_PATH ? -EBADF : -EINVAL;
+	if (f->ops->truncate)
+		return f->ops->truncate(f, size);
+	if (inode_kind(f->inode) == I_REG && f->inode->fs->disk)
+		return change_truncate(f->inode, size, g);
+	return f->flags & O_PATH ? -EBADF : -EINVAL;
 }
 
-static long allocate(struct file *f, u32 mode, s64 offset, s64 len)
+static async long sys_ftruncate(struct co *co, const u64 *a)
+{
+	struct { struct change *g; } *f = co_frame(co);
+	struct file *file;
+	long r;
+
+	co_begin(f);
+	f->g = NULL;
+	if (!(file = file_current(a[0])))
+		return -EBADF;
+	r = truncate_begin(file, a[1], &f->g);
+	file_put(file);
+	if (f->g)
+		await(r = change_end(&f->g));
+	return r;
+	co_end();
+}
+
+static long allocate(struct file *f, u32 mode, s64 offset, s64 len, struct change **g)
 {
 	long r;
 
@@ -709,20 +729,28 @@ static long allocate(struct file *f, u32 mode, s64 offset, s64 len)
 		return -EINVAL;
 	if (inode_kind(f->inode) != I_REG)
 		return inode_kind(f->inode) == I_FIFO ? -ESPIPE : -ENODEV;
+	if (f->inode->fs->disk)
+		return change_allocate(f->inode, mode, offset, len, g);
 	r = tmpfs_allocate(f->inode, mode, offset, len);
 	return r == -EOPNOTSUPP ? syscall_refuse(r, "fallocate mode", mode) : r;
 }
 
 static async long sys_fallocate(struct co *co, const u64 *a)
 {
-	struct file *f = file_current(a[0]);
+	struct { struct change *g; } *f = co_frame(co);
+	struct file *file;
 	long r;
 
-	if (!f)
+	co_begin(f);
+	f->g = NULL;
+	if (!(file = file_current(a[0])))
 		return -EBADF;
-	r = allocate(f, (u32)a[1], a[2], a[3]);
-	file_put(f);
+	r = allocate(file, (u32)a[1], a[2], a[3], &f->g);
+	file_put(file);
+	if (f->g)
+		await(r = change_end(&f->g));
 	return r;
+	co_end();
 }
 
 /* --- from file to file -------------------------------------------------------------------------------------- */

@@ -10,6 +10,8 @@
 #include <string.h>
 #include "core/time.h"
 #include "lib/timespec.h"
+#include "fs/change.h"
+#include "fs/disk.h"
 #include "sys/path.h"
 
 #define UTIME_NOW	0x3fffffffl
@@ -52,7 +54,10 @@ static long find_file(u64 fd, struct inode **out)
 
 /* --- stat -------------------------------------------------------------------------------------------- */
 
-static u64 blocks(const struct inode *ip) { return ip->pages.count * (PAGE_SIZE / 512); }
+static u64 blocks(struct inode *ip)
+{
+	return unlikely(ip->fs->disk) ? dnode_of(ip)->blocks : ip->pages.count * (PAGE_SIZE / 512);
+}
 
 static void fill_stat(struct inode *ip, struct stat *st)
 {
@@ -241,6 +246,11 @@ static long set_mode(struct inode *ip, u32 mode)
 		return -EOPNOTSUPP;
 	if (c->fsuid && c->fsgid != ip->gid)
 		mode &= ~I_SGID;
+	if (ip->fs->disk) {
+		struct attributes at = { .set = A_MODE, .mode = mode & I_PERM };
+
+		return disk_attributes(ip, &at);
+	}
 	guard(&ip->lock);
 	ip->mode = (ip->mode & I_FMT) | (mode & I_PERM);
 	inode_changed(ip);
@@ -283,19 +293,36 @@ static long may_chown(struct inode *ip, u32 uid, u32 gid)
 	return gid == KEEP_ID || gid == ip->gid || gid == c->fsgid ? 0 : -EPERM;
 }
 
+/* Whoever gets a file gets no rights of its owner with it. */
+static u32 mode_given_away(const struct inode *ip)
+{
+	return inode_is_dir(ip) ? ip->mode : ip->mode & ~(I_SUID | (ip->mode & 010 ? I_SGID : 0));
+}
+
+static long set_owner_on_disk(struct inode *ip, u32 uid, u32 gid)
+{
+	struct attributes at = {
+		.set = A_MODE | (uid != KEEP_ID ? A_UID : 0) | (gid != KEEP_ID ? A_GID : 0),
+		.mode = mode_given_away(ip) & I_PERM, .uid = uid, .gid = gid,
+	};
+
+	return disk_attributes(ip, &at);
+}
+
 static long set_owner(struct inode *ip, u32 uid, u32 gid)
 {
 	long r = writable_fs(ip);
 
 	if (r || (r = may_chown(ip, uid, gid)))
 		return r;
+	if (ip->fs->disk)
+		return set_owner_on_disk(ip, uid, gid);
 	guard(&ip->lock);
 	if (uid != KEEP_ID)
 		ip->uid = uid;
 	if (gid != KEEP_ID)
 		ip->gid = gid;
-	if (!inode_is_dir(ip))
-		ip->mode &= ~(I_SUID | (ip->mode & 010 ? I_SGID : 0));
+	ip->mode = mode_given_away(ip);
 	inode_changed(ip);
 	return 0;
 }
@@ -362,6 +389,13 @@ static long set_times(struct inode *ip, const struct timespec_k *t)
 		if ((r = inode_access(fs_current(), ip, MAY_WRITE)))
 			return r;
 	}
+	if (ip->fs->disk) {
+		struct attributes at = { .set = A_ATIME | A_MTIME, .atime = ip->atime, .mtime = ip->mtime };
+
+		set_time(&at.atime, &t[0], now);
+		set_time(&at.mtime, &t[1], now);
+		return disk_attributes(ip, &at);
+	}
 	guard(&ip->lock);
 	set_time(&ip->atime, &t[0], now);
 	set_time(&ip->mtime, &t[1], now);
@@ -392,32 +426,46 @@ static async long sys_utimensat(struct co *co, const u64 *a)
 
 /* --- size and links ---------------------------------------------------------------------------------------------------- */
 
-static long truncate_inode(struct inode *ip, u64 size)
+static long truncate_inode(struct inode *ip, u64 size, struct change **g)
 {
 	long r;
 
 	if (inode_is_dir(ip))
 		return -EISDIR;
-	if (inode_kind(ip) != I_REG || !ip->ops->truncate)
+	if (inode_kind(ip) != I_REG || !(ip->ops->truncate || ip->fs->disk))
 		return -EINVAL;
 	if ((r = writable_fs(ip)) || (r = inode_access(fs_current(), ip, MAY_WRITE)))
 		return r;
-	return ip->ops->truncate(ip, size);
+	return ip->ops->truncate ? ip->ops->truncate(ip, size) : change_truncate(ip, size, g);
 }
 
-static async long sys_truncate(struct co *co, const u64 *a)
+static async long truncate_begin(const u64 *a, struct change **g)
 {
 	struct inode *ip;
 	long r;
 
+	*g = NULL;
 	if ((s64)a[1] < 0)
 		return -EINVAL;
 	r = find_inode(AT_FDCWD, a[0], 0, &ip);
 	if (r)
 		return r;
-	r = place_note(truncate_inode(ip, a[1]), "");
+	r = place_note(truncate_inode(ip, a[1], g), "");
 	inode_put(ip);
 	return r;
+}
+
+static async long sys_truncate(struct co *co, const u64 *a)
+{
+	struct { struct change *g; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	await(r = truncate_begin(a, &f->g));
+	if (f->g)
+		await(r = change_end(&f->g));
+	return r;
+	co_end();
 }
 
 static long link_text(struct inode *ip, char *buf)

@@ -318,7 +318,7 @@ long inode_seek(struct file *f, s64 offset, u32 whence)
 	return to;
 }
 
-static long tmpfs_map(struct file *f, struct pageset **set, u32 rights, bool shared)
+long inode_map(struct file *f, struct pageset **set, u32 rights, bool shared)
 {
 	bool can_read = !(f->flags & O_WRONLY), can_write = (f->flags & O_ACCMODE) == O_RDWR;
 
@@ -337,7 +337,7 @@ static async long tmpfs_sync(struct co *co, struct file *f)
 
 static const struct file_ops file_ops = {
 	.read = tmpfs_read, .write = tmpfs_write, .try_read = tmpfs_try_read,
-	.try_write = tmpfs_try_write, .seek = inode_seek, .map = tmpfs_map,
+	.try_write = tmpfs_try_write, .seek = inode_seek, .map = inode_map,
 	.sync = tmpfs_sync, .truncate = file_truncate,
 };
 

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+/*
+ * flush.c: the write-back daemon.  Wakes now and then, and when much is dirty; begins to write what
+ * has been dirty for AGE, or everything while there is more than the background limit.  Whoever
+ * writes while there is more than the hard limit waits for it.
+ */
+#include "core/log.h"
+#include "core/time.h"
+#include "fs/disk/private.h"
+
+#define PERIOD	(1ul * NSEC_PER_SEC)
+#define SOON	(NSEC_PER_SEC / 100)		/* the disk is slower than the writers */
+#define AGE	(5ul * NSEC_PER_SEC)
+
+enum { DISKS_MAX = 32 };
+static struct {
+	spinlock_t	lock;
+	struct disk	*disk[DISKS_MAX];	/* mounted */
+	struct waitq	room;			/* writers that wait */
+	struct errand	*daemon;
+	bool		pressed;
+} flusher = { .room = WAITQ_INIT(flusher.room) };
+
+static u64 background_limit(void) { return page_total_count() / 16; }
+static u64 hard_limit(void) { return page_total_count() / 8; }
+
+/* --- one round -------------------------------------------------------------------------------- */
+
+/* The n-th file system, held by a reference. */
+static struct filesystem *nth(u32 n)
+{
+	struct disk *k;
+
+	guard(&flusher.lock);
+	k = flusher.disk[n];
+	if (!k)
+		return NULL;
+	atomic_fetch_add(&k->fs->refs, 1);
+	return k->fs;
+}
+
+static bool is_due(const struct dnode *d, bool all)
+{
+	u64 since = d->since ? d->since : d->cache.since;
+
+	return all || since + AGE <= clock_now();
+}
+
+static async long flush_disk(struct co *co, struct disk *k, bool all)
+{
+	struct { struct dnode *d; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	dnode_retry_orphans(k);
+	for (f->d = dnode_next_dirty(k, NULL); f->d; f->d = dnode_next_dirty(k, f->d))
+		if (is_due(f->d, all))
+			await(r = dnode_flush(co, f->d, false));
+	if (k->blk->cache.dirty && (all || k->blk->cache.since + AGE <= clock_now()))
+		await(r = cache_write(co, &k->blk->pages, 0, UINT64_MAX));
+	return 0;
+	co_end();
+}
+
+static async long flush_main(struct co *co, void *arg)
+{
+	struct { u64 at; u32 i; struct filesystem *fs; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	for (;;) {
+		f->at = time_add(clock_now(), cache_dirty_count() > hard_limit() ? SOON : PERIOD);
+		await(r = wait_until(flusher.pressed ? 1 : f->at));
+		flusher.pressed = false;
+		for (f->i = 0; f->i < DISKS_MAX; f->i++) {
+			f->fs = nth(f->i);
+			if (!f->fs)
+				continue;
+			await(r = flush_disk(co, f->fs->disk, cache_dirty_count() > background_limit()));
+			filesystem_put(f->fs);
+		}
+		wake_all(&flusher.room);
+	}
+	return 0;
+	co_end();
+}
+
+/* --- who asks for it -------------------------------------------------------------------------- */
+
+void flusher_add(struct disk *k)
+{
+	guard(&flusher.lock);
+	for (u32 i = 0; i < DISKS_MAX; i++)
+		if (!flusher.disk[i]) {
+			flusher.disk[i] = k;
+			return;
+		}
+	log_warn("more than %u disks: %s is not written back by age", DISKS_MAX, k->blk->name);
+}
+
+void flusher_remove(struct disk *k)
+{
+	guard(&flusher.lock);
+	for (u32 i = 0; i < DISKS_MAX; i++)
+		if (flusher.disk[i] == k)
+			flusher.disk[i] = NULL;
+}
+
+void flusher_start(void)
+{
+	if (flusher.daemon)
+		return;
+	flusher.daemon = errand_create("write-back", flush_main, NULL, NULL);
+	if (flusher.daemon)
+		errand_start(flusher.daemon);
+}
+
+/* Queued before the daemon is woken: its next round's end is not missed. */
+async long flusher_throttle(void)
+{
+	long r;
+
+	if (likely(cache_dirty_count() <= hard_limit()) || !flusher.daemon)
+		return 0;
+	r = wait_kill(&flusher.room);
+	if (r == PENDING) {
+		flusher.pressed = true;
+		task_wake(&flusher.daemon->task);
+	}
+	return r;
+}

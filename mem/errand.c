@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+/*
+ * errand.c: see errand.h.  e->done.lock guards finished and result.  The task holds a reference until
+ * it has ended, so that an errand nobody waits for any more goes on and frees itself.
+ */
+#include "mem/errand.h"
+#include "mem/heap.h"
+
+union with_frames { struct errand e; u8 room[sizeof(struct errand) + ERRAND_FRAMES]; };
+static struct slab errands = SLAB("errand", union with_frames);
+
+static long errand_main(struct co *co, struct task *t)
+{
+	struct errand *e = container_of(t, struct errand, task);
+	long r = e->run(co, e->arg);
+
+	if (r != PENDING)
+		e->result = r;
+	return r;
+}
+
+static void errand_end(struct task *t)
+{
+	struct errand *e = container_of(t, struct errand, task);
+
+	spin_lock(&e->done.lock);
+	e->finished = true;
+	wake_all_locked(&e->done);
+	spin_unlock(&e->done.lock);
+	errand_put(e);
+}
+
+struct errand *errand_create(const char *name, async long (*run)(struct co *co, void *arg),
+			     void (*drop)(void *arg), void *arg)
+{
+	struct errand *e = slab_alloc(&errands);
+
+	if (!e)
+		return NULL;
+	e->refs = 1;
+	e->finished = false;
+	waitq_init(&e->done);
+	e->run = run;
+	e->drop = drop;
+	e->arg = arg;
+	task_init(&e->task, name, ERRAND_FRAMES, errand_main, errand_end);
+	return e;
+}
+
+void errand_start(struct errand *e)
+{
+	atomic_fetch_add(&e->refs, 1);
+	task_run(&e->task);
+}
+
+static long wait_as(struct errand *e, u32 mode)
+{
+	guard(&e->done.lock);
+	return e->finished ? e->result : wait_locked(&e->done, mode);
+}
+
+async long errand_wait(struct errand *e) { return wait_as(e, WAIT_KILL); }
+async long errand_wait_quiet(struct errand *e) { return wait_as(e, 0); }
+
+void errand_put(struct errand *e)
+{
+	if (!e || atomic_fetch_sub(&e->refs, 1) != 1)
+		return;
+	if (e->drop)
+		e->drop(e->arg);
+	slab_free(&errands, e);
+}
+
+long errand_send(const char *name, async long (*run)(struct co *co, void *arg),
+		 void (*drop)(void *arg), void *arg)
+{
+	struct errand *e = errand_create(name, run, drop, arg);
+
+	if (!e)
+		return -ENOMEM;
+	errand_start(e);
+	errand_put(e);
+	return 0;
+}
