@@ -39,11 +39,15 @@ void arch_timer_set(u64 tick);			/* timer interrupt when arch_ticks() reaches @t
 void arch_putc(char c);				/* the firmware's console, for the first words */
 void arch_power_off(u32 status) __attribute__((noreturn));	/* without a driver: by firmware */
 void arch_send_ipi(struct cpu *c);
+/* Hart @hart begins in kernel_hart_main(@c), on a stack of its own: 0, -ENOMEM, -EIO.  One at a time: until
+ * it has come as far as exec_init(). */
+long arch_hart_start(struct cpu *c, u32 hart);
 void arch_timer_quiet(void);			/* the timer interrupt was taken: silent until the next set */
 void arch_features(const char *isa);		/* what the device tree says the processor can do */
 void arch_seal(void);				/* end of boot: set-once data becomes read-only */
 paddr_t arch_image_start(void), arch_image_end(void);	/* where the kernel itself lies */
 void arch_fence_instructions(void);		/* code was written: on this hart */
+void arch_fence_instructions_on(u64 harts);	/* on others; bit i is cpus[i] */
 bool arch_random(u64 *out);			/* the processor's own entropy, if it has any */
 
 /* --- address spaces --------------------------------------------------------------------------- */
@@ -71,6 +75,8 @@ void arch_mmu_trim(void);			/* give back page tables kept for reuse */
 
 void arch_tlb_page(uaddr_t va);			/* forget @va in the active space, this hart */
 void arch_tlb_all(void);
+/* On other harts (bit i is cpus[i]), which hold the lock of the space or not; returns when it is done. */
+void arch_tlb_range_on(u64 harts, uaddr_t start, u64 size);
 
 /* Map [pa, pa + size) at kernel address @va, @flags of enum kmap; during boot and for stacks. */
 enum kmap { KMAP_R = 1, KMAP_W = 2, KMAP_X = 4, KMAP_DEVICE = 8 };

@@ -47,7 +47,7 @@ struct cpu {
 	spinlock_t		timer_lock;
 	u32			hart;		/* the machine's number */
 	_Atomic u64		quiet;		/* RCU: epoch last seen between two polls */
-	void			*mmu;		/* address space loaded, struct vm *; owned by mem/ */
+	void *_Atomic		mmu;		/* address space loaded, struct vm *; owned by mem/ */
 	struct {
 		u64	polls, wakes, idles, irqs, steals, idle_ns;
 	} count;
@@ -65,3 +65,8 @@ extern _Atomic u32 cpu_count;		/* harts running: cpus[0] ... */
 
 static inline u32 cpu_total(void) { return atomic_load_explicit(&cpu_count, memory_order_acquire); }
 static inline struct cpu *this_cpu(void) { return arch_cpu(); }
+/* Whom another hart polls: for comparison only. */
+static inline struct task *cpu_polls(struct cpu *c)
+{
+	return atomic_load_explicit((struct task *_Atomic *)&c->current, memory_order_relaxed);
+}

@@ -342,7 +342,8 @@ static inline void expire_timers(struct cpu *c)
 static inline void begin(struct cpu *c, struct task *t)
 {
 	atomic_exchange_explicit(&t->state, T_RUN, memory_order_acquire);	/* sees what wakers did */
-	c->current = t;
+	atomic_store_explicit((struct task *_Atomic *)&c->current, t, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);	/* then t looks at its pending: exec_prod() */
 	c->count.polls++;
 }
 
@@ -545,6 +546,19 @@ struct task *exec_switch(void)
 	leave_sleep(t);
 	slice_arm(c);
 	return t;
+}
+
+void exec_ipi(void) { atomic_store_explicit(&this_cpu()->resched, 1, memory_order_relaxed); }
+
+/* begin() does it the other way round: who is current, then what is pending. */
+void exec_prod(struct task *t)
+{
+	struct cpu *self = this_cpu();
+
+	atomic_thread_fence(memory_order_seq_cst);
+	for (u32 i = 0, n = cpu_total(); i < n; i++)
+		if (&cpus[i] != self && cpu_polls(&cpus[i]) == t)
+			arch_send_ipi(&cpus[i]);
 }
 
 /* It may have been armed for somebody who needs it no more; whoever needs it arms it again. */

@@ -26,6 +26,8 @@ void task_interrupt(struct task *t, u32 what)
 	atomic_fetch_or(&t->pending, what);
 	if (atomic_load(&t->mode) & what)
 		task_wake(t);
+	else if (cpu_total() > 1)
+		exec_prod(t);
 }
 
 /* --- backtrace --------------------------------------------------------------------------------- */

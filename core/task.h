@@ -107,6 +107,9 @@ static inline bool task_killed(void)
 void exec_init(struct cpu *c, u32 id, u32 hart);	/* once per hart, before anything else */
 void exec_run(void) __attribute__((noreturn));		/* this hart's loop */
 void exec_timer_irq(void);				/* from the timer interrupt */
+void exec_ipi(void);					/* from another hart's interrupt */
+/* If another hart polls @t now, interrupt what it does: a program stops for a look at task->pending. */
+void exec_prod(struct task *t);
 bool exec_idle(void);					/* nothing is queued on any hart: a hint */
 
 /*

@@ -44,8 +44,6 @@ void boot_board(const void *dtb)
 	clock_init();
 	set_log_level();
 	board_args_check();
-	if (board.hart_count > 1)
-		log_warn("%u harts; this kernel uses one", board.hart_count);
 }
 
 /* --- memory ------------------------------------------------------------------------------------------ */

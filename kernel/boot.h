@@ -7,3 +7,4 @@ void boot_board(const void *dtb);
 void boot_memory(void);
 void boot_random(void);
 void boot_files(void);
+void boot_harts(void);

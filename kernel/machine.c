@@ -7,8 +7,8 @@
 
 void kernel_timer_irq(void) { exec_timer_irq(); }
 
-/* Another hart has queued something: leaving arch_wait() is all it takes. */
-void kernel_ipi(void) { }
+/* Another hart has queued something, or a signal for the task that runs here: look around. */
+void kernel_ipi(void) { exec_ipi(); }
 
 void kernel_fault(const char *what, u64 pc, u64 address)
 {

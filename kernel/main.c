@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * main.c: boot, as a list.  One hart, interrupts off, until exec_run() starts the batch runner.
+ * main.c: boot, as a list.  One hart, interrupts off, until the other harts come and exec_run() starts the
+ * batch runner.
  */
 #include "arch/arch.h"
 #include "core/log.h"
@@ -30,5 +31,6 @@ void kernel_main(u32 hart, const void *dtb)
 	boot_files();				/* root, /dev, /proc, the archive */
 	batch_start();				/* the first task */
 	arch_seal();				/* what was set once stays */
+	boot_harts();				/* they look for work at once */
 	exec_run();				/* never returns */
 }

@@ -878,20 +878,31 @@ void vm_activate(struct vm *v)
 {
 	struct cpu *c = this_cpu();
 
-	if (!v || c->mmu == v)
+	if (!v || atomic_load_explicit(&c->mmu, memory_order_relaxed) == v)
 		return;
-	c->mmu = v;
+	atomic_store_explicit(&c->mmu, v, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);	/* loaded_elsewhere() does it the other way round */
 	arch_mmu_activate(&v->mmu);
+	if (unlikely(cpu_total() > 1))
+		arch_fence_instructions();		/* what was written while v was elsewhere */
 }
 
+/* No program of @v will run again.  Other harts that had one last keep its root table, which stays one, and
+ * load another before they run a program. */
 static void unload(struct vm *v)
 {
-	struct cpu *c = this_cpu();
+	struct cpu *self = this_cpu();
 
-	if (c->mmu != v)
-		return;
-	c->mmu = NULL;
-	arch_mmu_activate(NULL);
+	for (u32 i = 0, n = cpu_total(); i < n; i++) {
+		void *loaded = v;
+
+		if (&cpus[i] != self)
+			atomic_compare_exchange_strong(&cpus[i].mmu, &loaded, NULL);
+	}
+	if (self->mmu == v) {
+		self->mmu = NULL;
+		arch_mmu_activate(NULL);
+	}
 }
 
 static u64 area_frames(const struct vm *v)

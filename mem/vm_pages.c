@@ -16,16 +16,34 @@ enum { FLUSH_SINGLY = 16 };	/* pages */
 
 /* --- entries ---------------------------------------------------------------------------------- */
 
-void pages_flush(struct vm *v, uaddr_t start, uaddr_t end)
+static void flush_here(uaddr_t start, uaddr_t end)
 {
-	if (!is_loaded(v))
-		return;
 	if (end - start > FLUSH_SINGLY << PAGE_SHIFT) {
 		arch_tlb_all();
 		return;
 	}
 	for (; start < end; start += PAGE_SIZE)
 		arch_tlb_page(start);
+}
+
+void pages_flush(struct vm *v, uaddr_t start, uaddr_t end)
+{
+	u64 others = loaded_elsewhere(v);
+
+	if (is_loaded(v))
+		flush_here(start, end);
+	if (unlikely(others))
+		arch_tlb_range_on(others, start, end - start);
+}
+
+/* Code has come to the space of this hart's program. */
+static void code_written(void)
+{
+	u64 others = loaded_elsewhere(this_cpu()->mmu);
+
+	arch_fence_instructions();
+	if (unlikely(others))
+		arch_fence_instructions_on(others);
 }
 
 /* The entries of [at, *stop), the part of [at, end) that one table maps; NULL: nothing is there. */
@@ -60,11 +78,28 @@ void drop_entries(pte_t *e, const pte_t *last, struct charge *c, struct dropped 
 	d->frames += gone;
 }
 
+/* Nobody on another hart reaches the frames any more when they are let go. */
+static void pages_hide(struct vm *v, uaddr_t start, uaddr_t end)
+{
+	uaddr_t at = start, stop;
+
+	for (; at < end; at = stop) {
+		pte_t *e = entries(v, at, end, &stop);
+
+		for (u64 i = 0; e && i < area_pages(stop - at); i++)
+			if (e[i])
+				e[i] = pte_hide(e[i]);
+	}
+	pages_flush(v, start, end);
+}
+
 void pages_drop(struct vm *v, uaddr_t start, uaddr_t end)
 {
 	struct dropped d = { 0, 0, 0 };
 	uaddr_t at = start, stop;
 
+	if (unlikely(loaded_elsewhere(v)))
+		pages_hide(v, start, end);
 	for (; at < end; at = stop) {
 		pte_t *e = entries(v, at, end, &stop);
 
@@ -98,7 +133,7 @@ void pages_protect(struct vm *v, const struct area *a, uaddr_t start, uaddr_t en
 		return;
 	pages_flush(v, start, end);
 	if (a->flags & VM_EXEC)
-		arch_fence_instructions();
+		code_written();
 }
 
 long pages_prepare(struct vm *v, uaddr_t from, uaddr_t to, u64 len)
@@ -155,7 +190,7 @@ static inline void install(
 	if (unlikely(lent))
 		lent_note(lent, e, old);
 	if (unlikely(a->flags & VM_EXEC))
-		arch_fence_instructions();
+		code_written();
 }
 
 static inline long fault_zeros(
@@ -205,7 +240,7 @@ static __attribute__((noinline)) long copy_on_write(const struct fault *f)
 	if (old == zero_page)
 		count_resident(f->v, 1);
 	install(f->a, f->e, f->lent, p, false);
-	arch_tlb_page(f->addr);
+	pages_flush(f->v, f->addr, f->addr + PAGE_SIZE);
 	if (own)
 		page_put(old);
 	return 0;
@@ -222,7 +257,7 @@ static long fault_present(const struct fault *f)
 	if (f->lent && pte_own(e))
 		*f->e = pte_mark_own(*f->e);
 	if (f->a->flags & VM_EXEC)
-		arch_fence_instructions();
+		code_written();
 	arch_tlb_page(f->addr);
 	return 0;
 }
@@ -273,7 +308,7 @@ static bool fault_around(const struct fault *f)
 	}
 	count_resident(f->v, mapped);
 	if (a->flags & VM_EXEC)
-		arch_fence_instructions();
+		code_written();
 	return *f->e;
 }
 

@@ -16,8 +16,10 @@ void sbi_timer(u64 tick);
 void arch_cpu_init(struct cpu *c)
 {
 	asm volatile("mv tp, %0" :: "r"(c) : "memory");
-	c->arch[CPU_STACK_LOW] = (u64)boot_stack;
-	c->arch[CPU_EMERGENCY] = (u64)emergency_stack + sizeof(emergency_stack);
+	if (!c->arch[CPU_STACK_LOW]) {		/* the boot hart; others: harts.c */
+		c->arch[CPU_STACK_LOW] = (u64)boot_stack;
+		c->arch[CPU_EMERGENCY] = (u64)emergency_stack + sizeof(emergency_stack);
+	}
 	csr_write(sscratch, 0);
 	csr_write(stvec, (u64)trap_entry);
 	csr_clear(sstatus, SSTATUS_SIE | SSTATUS_SUM | SSTATUS_FS);

@@ -8,7 +8,7 @@
  */
 #include <string.h>
 #include "arch/riscv64/private.h"
-#include "core/spin.h"
+#include "core/cpu.h"
 
 enum { ENTRIES = 512, USER_ENTRIES = 256, KEEP = 64 };
 
@@ -28,10 +28,10 @@ static pte_t *spare_take(typeof(spare_roots) *s)
 	return t;
 }
 
-static bool spare_keep(typeof(spare_roots) *s, pte_t *t)
+static bool spare_keep(typeof(spare_roots) *s, pte_t *t, u32 most)
 {
 	guard(&mmu_lock);
-	if (s->count >= KEEP)
+	if (s->count >= most)
 		return false;
 	t[0] = (u64)s->first;
 	s->first = t;
@@ -48,7 +48,7 @@ pte_t *arch_table_alloc(void)
 
 void arch_table_free(pte_t *t)
 {
-	if (!spare_keep((void *)&spare_tables, t))
+	if (!spare_keep((void *)&spare_tables, t, KEEP))
 		kernel_table_free(t);
 }
 
@@ -89,31 +89,51 @@ static void middles_free(struct mmu *m)
 	}
 }
 
+/* A hart that runs no program may still have the root of the last one: its kernel half is in use. */
+static bool root_in_use(const pte_t *root)
+{
+	for (u32 i = 0, n = cpu_total(); i < n; i++)
+		if (cpus[i].arch[CPU_ROOT] == (u64)root)
+			return true;
+	return false;
+}
+
 void arch_mmu_destroy(struct mmu *m)
 {
 	if (!m->root)
 		return;
 	middles_free(m);
-	if (!spare_keep(&spare_roots, m->root))
+	if (!spare_keep(&spare_roots, m->root, root_in_use(m->root) ? UINT32_MAX : KEEP))
 		kernel_table_free(m->root);
 	m->root = NULL;
 }
 
-static void spare_trim(typeof(spare_roots) *s)
-{
-	for (pte_t *t; (t = spare_take(s));)
-		kernel_table_free(t);
-}
-
 void arch_mmu_trim(void)
 {
-	spare_trim(&spare_roots);
-	spare_trim((void *)&spare_tables);
+	pte_t *t, *used = NULL, *next;
+
+	while ((t = spare_take(&spare_roots))) {
+		if (!root_in_use(t)) {
+			kernel_table_free(t);
+			continue;
+		}
+		t[0] = (u64)used;
+		used = t;
+	}
+	for (; used; used = next) {
+		next = (pte_t *)used[0];
+		spare_keep(&spare_roots, used, UINT32_MAX);
+	}
+	while ((t = spare_take((void *)&spare_tables)))
+		kernel_table_free(t);
 }
 
 void arch_mmu_activate(struct mmu *m)
 {
-	csr_write(satp, m ? m->satp : SATP_SV39 | virt_to_phys(kernel_root) >> PAGE_SHIFT);
+	pte_t *root = m ? m->root : kernel_root;
+
+	this_cpu()->arch[CPU_ROOT] = (u64)root;
+	csr_write(satp, m ? m->satp : SATP_SV39 | virt_to_phys(root) >> PAGE_SHIFT);
 	arch_tlb_all();
 }
 

@@ -6,7 +6,7 @@
 #define SATP_SV39	(8ul << 60)
 
 /* Places in cpu->arch[]; switch.S knows them. */
-enum { CPU_SCRATCH, CPU_STACK_LOW, CPU_EMERGENCY, CPU_FP_OWNER };
+enum { CPU_SCRATCH, CPU_STACK_LOW, CPU_EMERGENCY, CPU_FP_OWNER, CPU_ROOT };
 
 enum {	/* scause */
 	TRAP_FETCH_MISALIGNED = 0, TRAP_FETCH_ACCESS, TRAP_ILLEGAL, TRAP_BREAKPOINT, TRAP_LOAD_MISALIGNED,
@@ -32,5 +32,6 @@ void fp_load(const u64 *f, const u64 *fcsr);
 void kernel_trap(struct kernel_frame *f, u64 cause, u64 value);
 void interrupt(u64 cause);
 
+long sbi_hart_start(u32 hart, paddr_t pc, u64 arg);	/* arg arrives in a1 */
 struct sbi_result { s64 error, value; };
 struct sbi_result sbi_call(u64 extension, u64 function, u64 a0, u64 a1, u64 a2);

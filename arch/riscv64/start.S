@@ -41,3 +41,25 @@ high:
 	call	boot_main
 1:	wfi
 	j	1b
+
+	/* Another hart: a0 its number, a1 the physical address of harts.c's start, MMU off.  The fetch
+	 * behind the new map faults, and the trap vector is where it goes on. */
+	.globl	hart_start_low, hart_start_high
+hart_start_low:
+	csrw	sie, zero
+	csrw	sscratch, zero
+	ld	t0, 0(a1)
+	ld	sp, 8(a1)
+	ld	t1, 16(a1)
+	ld	a0, 24(a1)
+	csrw	stvec, t1
+	sfence.vma
+	csrw	satp, t0
+	.balign	4
+hart_start_high:
+	sfence.vma
+	mv	tp, a0
+	mv	fp, zero
+	call	kernel_hart_main
+1:	wfi
+	j	1b
