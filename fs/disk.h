@@ -42,6 +42,7 @@ struct disk {				/* of a struct filesystem: the generic half */
 	const struct disk_ops *ops;
 	struct filesystem *fs;
 	struct blk	*blk;		/* counted, claimed */
+	u32		block_size;	/* set by mount(): map() gives whole blocks; a page unless set */
 	struct mutex	renaming;	/* directories move under other parents */
 	spinlock_t	lock;		/* hash, dirty, states */
 	struct waitq	gone;		/* woken when an inode has left the hash */
@@ -139,7 +140,8 @@ struct disk_ops {
 	long		(*name_ok)(struct inode *dir, struct name n);
 
 	/* --- content of regular files.  map(): what is at @at; the extent may end anywhere behind it, also
-	 * beyond the end of the file.  With @write there are blocks for [at, at + len) or a part of it from
+	 * beyond the end of the file.  New blocks may contain anything: what of a page is not written
+	 * to was read before, and all of it is written.  With @write there are blocks for [at, at + len) or a part of it from
 	 * @at on afterwards (-ENOSPC); called with the lock held, exclusive if the file may grow, and
 	 * for one range at a time when several writers share it: guard your own.  Without @write any
 	 * number of calls at any time. */

@@ -223,29 +223,49 @@ static bool covers(const struct inode *ip, u64 pos, u32 n)
 	return page >= ip->size || (pos == page && (n == PAGE_SIZE || pos + n >= ip->size));
 }
 
-/* Up to the end of a page: how many bytes; NO_BLOCKS; or -errno.  There are blocks below @ready. */
-static async long write_page(struct inode *ip, struct uio *u, u64 pos, u64 ready)
+/* A dirty page has its blocks, if a block is not less than a page. */
+static bool has_blocks(struct inode *ip, const struct page *p, u64 end)
+{
+	return p && is_dirty(p) && end <= ip->size && disk_of(ip)->block_size >= PAGE_SIZE;
+}
+
+/* Up to the end of a page: how many bytes; NO_BLOCKS; or -errno.  There are blocks below @ready.  A page of
+ * which the write leaves something is read before it gets blocks, when a hole still reads as
+ * zeros, and held until they are there. */
+static async long write_page(struct inode *ip, struct uio *u, u64 pos, u64 ready, struct page **held)
 {
 	u32 n = min(u->left, (u64)PAGE_SIZE - in_page(pos));
 	u64 index = pos >> PAGE_SHIFT;
 	struct page *p = cache_try(&ip->pages, index);
+	bool whole = !p && covers(ip, pos, n) && !pageset_find(&ip->pages, index);
 	long r;
 
-	if (pos >= ready && !(p && is_dirty(p) && pos + n <= ip->size)) {
-		if (p)
-			page_put(p);
+	if (!p && !whole && (r = cache_get(&ip->pages, index, 0, &p)))
+		return r;
+	if (pos >= ready && !has_blocks(ip, p, pos + n)) {
+		if (*held)
+			page_put(*held);
+		*held = p;
 		return NO_BLOCKS;
 	}
-	n = p && pos >= ready ? n : min((u64)n, ready - pos);
-	if (!p && covers(ip, pos, n) && !pageset_find(&ip->pages, index))
+	n = has_blocks(ip, p, pos + n) ? n : min((u64)n, ready - pos);
+	if (whole)
 		return write_new(ip, u, pos, n);
-	if (!p && (r = cache_get(&ip->pages, index, 0, &p)))
-		return r;
 	r = uio_in(u, (char *)page_virt(p) + in_page(pos), n);
 	if (r)
 		cache_dirty(&ip->pages, index, p);
 	page_put(p);
 	return r ? r : -EFAULT;
+}
+
+/* How much of a write that has come to @pos gets blocks next: a page that is only part of it by itself. */
+static u64 prepare_len(struct inode *ip, u64 pos, u64 left, const struct page *held)
+{
+	u64 end = pos + left;
+
+	if (held)
+		return min(left, (u64)PAGE_SIZE - in_page(pos));
+	return end < ip->size ? align_down(end, PAGE_SIZE) - pos : left;
 }
 
 /* --- growing where there are no holes --------------------------------------------------------- */
@@ -335,32 +355,32 @@ static void give_lock(struct dnode *d, bool alone)
 /* With the lock held: everything, until it is done or nothing goes on. */
 static async long write_locked(struct co *co, struct inode *ip, struct uio *u, u64 *pos)
 {
-	struct { struct errand *work; u64 ready; } *f = co_frame(co);
+	struct { struct errand *work; u64 ready; struct page *held; } *f = co_frame(co);
 	long r;
 
 	co_begin(f);
 	f->ready = 0;
+	f->held = NULL;
+	r = 0;
 	while (u->left && *pos < disk_ops(ip)->size_max) {
-		await(r = write_page(ip, u, *pos, f->ready));
+		await(r = write_page(ip, u, *pos, f->ready, &f->held));
 		if (r == NO_BLOCKS) {
-			f->work = prepare(ip, *pos, u->left);
-			if (!f->work)
-				return -ENOMEM;
-			await(r = errand_wait_quiet(f->work));
+			f->work = prepare(ip, *pos, prepare_len(ip, *pos, u->left, f->held));
+			if (f->work)
+				await(r = errand_wait_quiet(f->work));
+			r = f->work ? r ? r : -ENOSPC : -ENOMEM;
 			errand_put(f->work);
-			if (r <= 0)
-				return r ? r : -ENOSPC;
 			f->ready = *pos + r;
-			continue;
+		} else if (r > 0) {
+			*pos += r;
+			wrote(ip, *pos);
 		}
-		if (r < 0)
-			return r;
-		*pos += r;
-		wrote(ip, *pos);
-		if (u->fault)
+		if (r < 0 || u->fault)
 			break;
 	}
-	return 0;
+	if (f->held)
+		page_put(f->held);
+	return min(r, 0l);
 	co_end();
 }
 
@@ -427,14 +447,11 @@ async long disk_write(struct co *co, struct file *file, struct uio *u, u64 *pos)
 /* --- size ------------------------------------------------------------------------------------- */
 
 /* The part of the last page beyond the end becomes zero. */
-static async long clear_tail(struct inode *ip, u64 size)
+static async long clear_page_tail(struct inode *ip, u64 size)
 {
 	struct page *p;
-	long r;
+	long r = cache_get(&ip->pages, size >> PAGE_SHIFT, 0, &p);
 
-	if (!in_page(size))
-		return 0;
-	r = cache_get(&ip->pages, size >> PAGE_SHIFT, 0, &p);
 	if (r)
 		return r;
 	memset((char *)page_virt(p) + in_page(size), 0, PAGE_SIZE - in_page(size));
@@ -443,13 +460,29 @@ static async long clear_tail(struct inode *ip, u64 size)
 	return 0;
 }
 
+/* In a hole it is zero. */
+static async long clear_tail(struct co *co, struct inode *ip, u64 size)
+{
+	struct { struct extent x; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	if (!in_page(size))
+		return 0;
+	await(r = disk_ops(ip)->map(co, ip, size - 1, 1, false, &f->x));
+	if (!r && f->x.kind != EXTENT_HOLE)
+		await(r = clear_page_tail(ip, size));
+	return r;
+	co_end();
+}
+
 static async long shrink(struct co *co, struct inode *ip, u64 size)
 {
 	struct { u64 unused; } *f = co_frame(co);
 	long r;
 
 	co_begin(f);
-	await(r = clear_tail(ip, size));
+	await(r = clear_tail(co, ip, size));
 	if (r)
 		return r;
 	disk_set_size(ip, size);

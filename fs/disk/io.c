@@ -8,17 +8,22 @@
 static long begin_piece(struct page_run *r, u64 at, u64 len, const struct extent *x)
 {
 	u64 pos = (r->index << PAGE_SHIFT) + at, skip = pos - x->at;
-	struct blk *b = disk_of(container_of(r->ps, struct inode, pages))->blk;
-	u64 n, sector = 1ul << b->sector_shift;
+	struct inode *ip = container_of(r->ps, struct inode, pages);
+	struct blk *b = disk_of(ip)->blk;
+	u64 whole = r->write ? PAGE_SIZE : 1ul << b->sector_shift, n;
 	long err = 0;
 
 	if (pos < x->at || skip >= x->len)
 		return -EUCLEAN;
 	n = min(len, x->len - skip);
+	if (n == len)			/* zeros behind the end are written, too: the block was used before */
+		n = min(align_up(at + n, whole) - at, x->len - skip);
+	if (r->write && x->kind == EXTENT_HOLE && disk_of(ip)->block_size < PAGE_SIZE)
+		return n;			/* a part of the page nobody wrote to */
 	if (r->write && (x->kind == EXTENT_HOLE || x->kind == EXTENT_BYTES))
 		return -EIO;
 	if (x->kind == EXTENT_BLOCKS || r->write)
-		err = blk_run(b, r, at, align_up(n, sector), x->dev + skip);
+		err = blk_run(b, r, at, n, x->dev + skip);
 	else if (x->kind == EXTENT_BYTES)
 		run_copy(r, at, (const char *)x->bytes + skip, n);
 	else
