@@ -60,7 +60,7 @@ u64 clock_real(void) { return clock_now() + clock_real_offset(); }
  * the others count from the start and keep their zeros. */
 static void publish_real(u64 offset)
 {
-	static const u8 real[] = { 0, 5, 8, 11 };
+	static const u8 real[] = { 0, 5, 11 };
 
 	for (u32 i = 0; i < ARRAY_SIZE(real); i++)
 		__atomic_store_n(&published->offset[real[i]], offset, __ATOMIC_RELAXED);

@@ -517,6 +517,7 @@ static void fresh_thread(struct thread *t, const struct loading *l)
 	t->altstack_sp = t->altstack_size = 0;
 	t->altstack_flags = 0;
 	t->clear_child_tid = t->set_child_tid = t->robust_list = 0;
+	ptimers_stop(t->proc);
 	sighand_exec(t->proc->sighand);
 	files_exec(t->files);
 }

@@ -150,6 +150,7 @@ void thread_gone(struct task *task)
 		if (!p->exiting)
 			p->exit_status = (t->exit_code & 255) << 8;
 		alarm_stop(p);
+		ptimers_stop(p);
 		process_ended(p);
 	}
 	thread_free(t);
@@ -158,17 +159,28 @@ void thread_gone(struct task *task)
 
 /* --- times ----------------------------------------------------------------------------------------------- */
 
-void process_times(struct process *p, u64 *user_ns, u64 *kernel_ns)
+void thread_times(struct thread *t, u64 *user_ns, u64 *kernel_ns)
+{
+	*user_ns = clock_ns(ctx_user_ticks(&t->ctx));
+	*kernel_ns = max(task_cpu_ns(&t->task), *user_ns) - *user_ns;
+}
+
+void process_times_locked(struct process *p, u64 *user_ns, u64 *kernel_ns)
 {
 	struct thread *t;
-	guard(&p->lock);
+	u64 user, kernel;
 
 	*user_ns = p->user_ns;
 	*kernel_ns = p->kernel_ns;
 	TAILQ_FOREACH(t, &p->threads, link) {
-		u64 user = clock_ns(ctx_user_ticks(&t->ctx));
-
+		thread_times(t, &user, &kernel);
 		*user_ns += user;
-		*kernel_ns += max(t->task.cpu_ns, user) - user;
+		*kernel_ns += kernel;
 	}
+}
+
+void process_times(struct process *p, u64 *user_ns, u64 *kernel_ns)
+{
+	guard(&p->lock);
+	process_times_locked(p, user_ns, kernel_ns);
 }

@@ -18,6 +18,17 @@ void process_discard(struct process *p);	/* never published */
 struct procfs_totals;
 void process_history(struct procfs_totals *sum);
 
+/* exit.c */
+void thread_times(struct thread *t, u64 *user_ns, u64 *kernel_ns);
+void process_times_locked(struct process *p, u64 *user_ns, u64 *kernel_ns);
+
+/* cputime.c: a thread gives up the hart, and somebody wants to know how much its process has used */
+void cputime_check(struct thread *t);
+
+/* ptimer.c */
+void ptimers_stop(struct process *p);		/* exec and exit */
+void ptimers_look(struct process *p);		/* the time of day was set; p->lock held */
+
 /* load.c */
 void load_totals(struct procfs_totals *sum);
 

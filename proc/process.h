@@ -107,6 +107,11 @@ struct process {
 	u64			start_ns;
 	u64			user_ns, kernel_ns, instret;	/* of threads that are gone */
 	u64			child_user_ns, child_kernel_ns;
+	struct cpu_timer { u64 at, every; } cpu_timer[2];	/* ITIMER_VIRTUAL, ITIMER_PROF */
+	u64			cpu_checked;	/* when cputime_check() looked last */
+	u32			timer_count;	/* POSIX timers (lock) */
+	s32			timer_id;	/* the next one's number */
+	LIST_HEAD(, ptimer)	timers;
 	u64			alarm_at, alarm_every;	/* ITIMER_REAL */
 	struct task		*alarm_task;
 	/* A fork copies all from here on. */
@@ -114,6 +119,7 @@ struct process {
 	s32			nice;
 	u32			uid, euid, suid, gid, egid, sgid;
 	bool			no_new_privs;	/* exec grants nothing, for ever */
+	bool			cpu_watch;	/* a timer or limit of CPU time may be set */
 	u32			group_count, groups[16];	/* supplementary */
 	struct rlimit_k		limits[16];
 	char			comm[TASK_COMM_LEN];
@@ -221,6 +227,9 @@ long signal_send_process(struct process *p, const struct siginfo_k *info);	/* an
 long signal_send_thread(struct thread *t, const struct siginfo_k *info);
 long signal_send_group(s32 pgid, const struct siginfo_k *info);	/* -ESRCH: nobody */
 void signal_kernel(struct process *p, s32 signo);		/* SI_KERNEL */
+/* From a POSIX timer, to thread @tid or (0) any: 1 queued; 0 ignored, or nobody is there; -EAGAIN. */
+long signal_send_timer(struct process *p, s32 tid, const struct siginfo_k *info);
+void ptimer_taken(struct process *p, struct siginfo_k *info);	/* its signal leaves the queue; p->lock held */
 /* A fault of the current thread: cannot be blocked or ignored. */
 void signal_force(struct thread *t, s32 signo, s32 code, uaddr_t addr);
 bool signal_pending(struct thread *t);		/* one that is not blocked */

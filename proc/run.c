@@ -158,7 +158,10 @@ long thread_run(struct co *co, struct task *task)
 
 	vm_activate(t->vm);
 	r = thread_loop(co, t);
-	if (likely(task_current() == task))
+	if (likely(task_current() == task)) {
 		ctx_save_fp(&t->ctx);
+		if (unlikely(t->proc->cpu_watch))
+			cputime_check(t);
+	}
 	return r;
 }

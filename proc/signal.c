@@ -111,6 +111,8 @@ void signal_thread_init(struct thread *t) { pending_init(&t->pending); }
 
 static void entry_free(struct process *p, struct sigpending *s, struct sigqueue *q)
 {
+	if (unlikely(q->info.code == SI_TIMER))
+		ptimer_taken(p, &q->info);
 	TAILQ_REMOVE(&s->queue, q, link);
 	p->sig_queued--;
 	slab_free(&entries, q);
@@ -148,11 +150,11 @@ static long entry_add(struct process *p, struct sigpending *s, const struct sigi
 	struct sigqueue *q = NULL;
 	u64 bit = SIG(info->signo);
 
-	if (info->signo < SIGRTMIN && s->set & bit)
+	if (info->signo < SIGRTMIN && s->set & bit && info->code != SI_TIMER)
 		return 0;
 	if (p->sig_queued < SIGQUEUE_MAX)
 		q = slab_alloc(&entries);
-	if (!q && info->code < 0 && info->signo >= SIGRTMIN)
+	if (!q && info->code < 0 && (info->signo >= SIGRTMIN || info->code == SI_TIMER))
 		return -EAGAIN;
 	s->set |= bit;
 	if (q) {
@@ -179,7 +181,10 @@ static void entry_take(struct process *p, struct sigpending *s, s32 n, struct si
 			s->set |= SIG(n);
 			return;
 		}
+		if (unlikely(q->info.code == SI_TIMER))
+			ptimer_taken(p, &q->info);
 		*info = q->info;
+		q->info.code = 0;			/* that is done */
 		entry_free(p, s, q);
 		found = true;
 	}
@@ -322,19 +327,31 @@ static long send_locked(struct process *p, struct thread *t, const struct siginf
 	r = entry_add(p, t ? &t->pending : &p->pending, info);
 	if (r > 0)
 		notify(p, t, info->signo);
-	return min(r, 0l);
+	return r;
 }
 
 long signal_send_process(struct process *p, const struct siginfo_k *info)
 {
 	guard(&p->lock);
-	return send_locked(p, NULL, info);
+	return min(send_locked(p, NULL, info), 0l);
 }
 
 long signal_send_thread(struct thread *t, const struct siginfo_k *info)
 {
 	guard(&t->proc->lock);
-	return send_locked(t->proc, t, info);
+	return min(send_locked(t->proc, t, info), 0l);
+}
+
+long signal_send_timer(struct process *p, s32 tid, const struct siginfo_k *info)
+{
+	struct thread *t = NULL;
+	guard(&p->lock);
+
+	if (tid)
+		TAILQ_FOREACH(t, &p->threads, link)
+			if (t->tid == tid)
+				break;
+	return tid && !t ? 0 : send_locked(p, t, info);
 }
 
 struct group_send { s32 pgid; const struct siginfo_k *info; u32 found; };

@@ -4,14 +4,16 @@
  */
 #include <asm/unistd.h>
 #include <linux/futex.h>
+#include <linux/time.h>
 #include "core/time.h"
 #include "lib/timespec.h"
 #include "mem/user.h"
+#include "proc/clocks.h"
 #include "proc/futex.h"
 #include "proc/process.h"
 #include "sys/table.h"
 
-/* Relative for FUTEX_WAIT, absolute for the others; on the monotonic clock here. */
+/* Relative for FUTEX_WAIT, absolute for the others; absolute here. */
 static async long read_deadline(uaddr_t at, u32 op, u64 *deadline)
 {
 	struct timespec_k ts;
@@ -25,10 +27,16 @@ static async long read_deadline(uaddr_t at, u32 op, u64 *deadline)
 		return r;
 	if ((op & FUTEX_CMD_MASK) == FUTEX_WAIT)
 		ns = time_add(clock_now(), ns);
-	else if (op & FUTEX_CLOCK_REALTIME)
-		ns = ns > clock_real_offset() ? ns - clock_real_offset() : 1;
 	*deadline = max(ns, 1ull);
 	return 0;
+}
+
+/* Of a time of day the deadline is another one when the clock is set: looked up at every poll. */
+static u64 now_deadline(u32 op, u64 at)
+{
+	bool real = op & FUTEX_CLOCK_REALTIME && (op & FUTEX_CMD_MASK) != FUTEX_WAIT;
+
+	return at ? clock_id_deadline(real ? CLOCK_REALTIME : CLOCK_MONOTONIC, at, 0) : 0;
 }
 
 static async long wait(struct co *co, const u64 *a, u32 op, u32 bits)
@@ -40,7 +48,7 @@ static async long wait(struct co *co, const u64 *a, u32 op, u32 bits)
 	await(r = read_deadline(a[3], op, &f->deadline));
 	if (r)
 		return r;
-	await(r = futex_wait(co, a[0], a[2], bits, f->deadline, !(op & FUTEX_PRIVATE_FLAG)));
+	await(r = futex_wait(co, a[0], a[2], bits, now_deadline(op, f->deadline), !(op & FUTEX_PRIVATE_FLAG)));
 	return r;
 	co_end();
 }

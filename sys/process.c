@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "mem/heap.h"
 #include "sys/table.h"
+#include "proc/clocks.h"
 #include "proc/job.h"
 #include "proc/private.h"
 
@@ -463,6 +464,8 @@ static void limit_apply(struct thread *t, u32 which)
 		p->vm->limit = p->limits[which].cur;
 	else if (which == RLIMIT_STACK && p->vm)
 		p->vm->stack_limit = min(p->limits[which].cur, 1ul << 30);
+	else if (which == RLIMIT_CPU)
+		cputime_limit(p);
 }
 
 static async long sys_prlimit64(struct co *co, const u64 *a)

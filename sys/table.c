@@ -10,12 +10,12 @@
 #include "sys/table.h"
 
 extern const struct syscall file_calls[], dir_calls[], stat_calls[], poll_calls[], mem_calls[],
-	process_calls[], signal_calls[], time_calls[], ident_calls[],
+	process_calls[], signal_calls[], sched_calls[], clock_calls[], timer_calls[], ident_calls[],
 	futex_calls[], epoll_calls[];
 
 static const struct syscall *const lists[] = {
 	file_calls, dir_calls, stat_calls, poll_calls, mem_calls, process_calls, signal_calls,
-	time_calls, ident_calls, futex_calls, epoll_calls,
+	sched_calls, clock_calls, timer_calls, ident_calls, futex_calls, epoll_calls,
 };
 
 enum { CALL_LEAVES = -4098 };		/* result of call_leaves() */
