@@ -29,7 +29,7 @@ struct ring {
 
 struct cpu {
 	u64			arch[8];	/* first; private to arch/ and known to its assembly */
-	struct task		*current;	/* being polled; NULL in the executor itself */
+	_Atomic(struct task *)	current;	/* being polled; NULL in the executor itself */
 	_Atomic(struct task *)	slot;		/* woken last, runs next: its data is hot */
 	u32			slot_runs;
 	u32			irq_depth;	/* counted by arch/ */
@@ -65,8 +65,8 @@ extern _Atomic u32 cpu_count;		/* harts running: cpus[0] ... */
 
 static inline u32 cpu_total(void) { return atomic_load_explicit(&cpu_count, memory_order_acquire); }
 static inline struct cpu *this_cpu(void) { return arch_cpu(); }
-/* Whom another hart polls: for comparison only. */
-static inline struct task *cpu_polls(struct cpu *c)
+/* Whom a hart polls; of another hart: for comparison only. */
+static inline struct task *current_of(const struct cpu *c)
 {
-	return atomic_load_explicit((struct task *_Atomic *)&c->current, memory_order_relaxed);
+	return atomic_load_explicit(&c->current, memory_order_relaxed);
 }

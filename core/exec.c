@@ -15,6 +15,8 @@
 #include "core/time.h"
 #include "core/wait.h"
 
+/* How long a task in the slot waits for the current one while other harts have nothing to do. */
+enum { SHARE_NS = 50 * NSEC_PER_USEC };
 enum { SLOT_BUDGET = 16, DUE_BUDGET = 8, STEAL_MAX = 32, SLICE_NS = 4 * NSEC_PER_MSEC };
 _Static_assert(CPU_MAX <= 64 && STEAL_MAX <= RING / 2, "idle_harts is a word; loot fits a ring");
 
@@ -255,6 +257,18 @@ static __attribute__((always_inline)) inline struct task *next_task(struct cpu *
 	return next_queued(c);
 }
 
+static __attribute__((noinline)) void timer_program(struct cpu *c, u64 at)
+{
+	c->timer_armed = at;
+	arch_timer_set(clock_ticks(at));
+}
+
+static inline void timer_arm(struct cpu *c, u64 at)
+{
+	if (unlikely(at < c->timer_armed))		/* else it comes early enough */
+		timer_program(c, at);
+}
+
 /* --- waking ---------------------------------------------------------------------------------- */
 
 void task_wake(struct task *t)
@@ -274,6 +288,8 @@ void task_wake(struct task *t)
 	atomic_store_explicit(&c->slot, t, memory_order_relaxed);
 	if (unlikely(old))
 		run_later(c, old);
+	else if (unlikely(atomic_load_explicit(&idle_harts, memory_order_relaxed)))
+		timer_arm(c, c->now + SHARE_NS);	/* then the current task may go to another hart */
 }
 
 void task_requeue(struct task *t)
@@ -339,10 +355,15 @@ static inline void expire_timers(struct cpu *c)
 		timer_expire(c->now);
 }
 
+static inline void set_current(struct cpu *c, struct task *t)
+{
+	atomic_store_explicit(&c->current, t, memory_order_relaxed);
+}
+
 static inline void begin(struct cpu *c, struct task *t)
 {
 	atomic_exchange_explicit(&t->state, T_RUN, memory_order_acquire);	/* sees what wakers did */
-	atomic_store_explicit((struct task *_Atomic *)&c->current, t, memory_order_relaxed);
+	set_current(c, t);
 	atomic_thread_fence(memory_order_seq_cst);	/* then t looks at its pending: exec_prod() */
 	c->count.polls++;
 }
@@ -372,11 +393,11 @@ static inline void poll(struct cpu *c, struct task *t)
 		leave_sleep(t);
 		check_before_poll(t);
 		r = t->main((struct co *)t->frames, t);
-		t = c->current;
+		t = current_of(c);
 		if (unlikely(!t))
 			return;
 	} while (unlikely(r == HANDED) || check_after_poll(t, r));
-	c->current = NULL;
+	set_current(c, NULL);
 	account(c, t);
 	expire_timers(c);				/* whoever slept comes before t */
 	if (unlikely(r != PENDING))
@@ -388,15 +409,15 @@ static inline void poll(struct cpu *c, struct task *t)
 void task_run(struct task *t)
 {
 	struct cpu *c = this_cpu();
-	struct task *outer = c->current;
+	struct task *outer = current_of(c);
 	long r;
 
 	atomic_store_explicit(&t->state, T_RUN, memory_order_relaxed);
-	c->current = t;
+	set_current(c, t);
 	c->count.polls++;
 	check_before_poll(t);
 	r = t->main((struct co *)t->frames, t);
-	c->current = outer;
+	set_current(c, outer);
 	if (r != PENDING)
 		finish(t);
 	else if (atomic_fetch_sub_explicit(&t->state, T_RUN, memory_order_acq_rel) != T_RUN)
@@ -437,18 +458,6 @@ static bool work_in_sight(struct cpu *c)
 		if (!inbox_empty(&cpus[i]) || !ring_empty(&cpus[i].rq))
 			return true;
 	return false;
-}
-
-static __attribute__((noinline)) void timer_program(struct cpu *c, u64 at)
-{
-	c->timer_armed = at;
-	arch_timer_set(clock_ticks(at));
-}
-
-static inline void timer_arm(struct cpu *c, u64 at)
-{
-	if (unlikely(at < c->timer_armed))		/* else it comes early enough */
-		timer_program(c, at);
 }
 
 /* Announce that we sleep, look once more, sleep.  Interrupts are off from the last look on: one
@@ -527,7 +536,7 @@ bool exec_slice_begin(void)
 struct task *exec_switch(void)
 {
 	struct cpu *c = this_cpu();
-	struct task *t = c->current;
+	struct task *t = current_of(c);
 
 	if (unlikely(atomic_load_explicit(&c->resched, memory_order_relaxed)) || check_no_switch())
 		return NULL;
@@ -539,7 +548,7 @@ struct task *exec_switch(void)
 	park(c, t);
 	t = next_task(c);
 	if (unlikely(!t)) {
-		c->current = NULL;			/* others took what there was */
+		set_current(c, NULL);			/* others took what there was */
 		return NULL;
 	}
 	begin(c, t);
@@ -557,7 +566,7 @@ void exec_prod(struct task *t)
 
 	atomic_thread_fence(memory_order_seq_cst);
 	for (u32 i = 0, n = cpu_total(); i < n; i++)
-		if (&cpus[i] != self && cpu_polls(&cpus[i]) == t)
+		if (&cpus[i] != self && current_of(&cpus[i]) == t)
 			arch_send_ipi(&cpus[i]);
 }
 

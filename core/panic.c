@@ -25,7 +25,7 @@ static void describe(const void *caller)
 	if (!c || c < cpus || c >= cpus + CPU_MAX)
 		return;
 	log_raw("  hart %u, %s", c->id, c->irq_depth ? "in an interrupt, " : "");
-	log_raw("task %s\n", c->current && c->current->name ? c->current->name : "none");
+	log_raw("task %s\n", current_of(c) && current_of(c)->name ? current_of(c)->name : "none");
 	if (panic_dump)
 		panic_dump();
 }

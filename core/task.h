@@ -57,7 +57,7 @@ struct task {
 };
 _Static_assert(sizeof(struct task) <= 192, "tasks are many");
 
-static inline struct task *task_current(void) { return this_cpu()->current; }
+static inline struct task *task_current(void) { return current_of(this_cpu()); }
 
 /*
  * Wakers are bare pointers.  With one hart a task that has ended can be freed at once; with several

@@ -31,7 +31,7 @@ struct job {
 	u64			user_ns, kernel_ns, instret;	/* of threads that are gone */
 	_Atomic u64		faults;
 	char			nodename[65], domainname[65];
-	u64			*calls;		/* counts by number: SYSCALLS entries */
+	_Atomic u64		*calls;		/* counts by number: SYSCALLS entries */
 	struct last_error	errors[8];
 	u32			error_count;
 	struct tty		*tty;		/* its terminal, counted; NULL: none */

@@ -156,7 +156,7 @@ struct thread {
 	bool			restart;	/* it was interrupted; the registers are as at the trap */
 	bool			leave;		/* exit of this thread alone */
 	s32			exit_code;	/* its status, should it be the last */
-	u64			*calls;		/* the job's counters */
+	_Atomic u64		*calls;		/* the job's counters */
 	struct co		*call_co;	/* where the frames of system calls begin */
 	async long		(*call_body)(struct co *co, const u64 *a);	/* of the call that was begun */
 	struct exec_args	*start;		/* first thread of a job: the program to run */

@@ -56,6 +56,12 @@ const char *syscall_name(u32 number)
 	return absent[number] ? absent[number] : "unknown";
 }
 
+/* Threads of one job on several harts count together. */
+static inline void call_count(_Atomic u64 *calls, u64 number, s64 n)
+{
+	atomic_fetch_add_explicit(&calls[number], n, memory_order_relaxed);
+}
+
 /* All numbers beyond the table count as one. */
 static long call_unknown(struct thread *t, u64 number)
 {
@@ -63,7 +69,7 @@ static long call_unknown(struct thread *t, u64 number)
 	u64 n = min(number, (u64)SYSCALLS);
 
 	if (number < SYSCALLS)
-		j->calls[number]++;
+		call_count(j->calls, number, 1);
 	if (!(named[n / 64] & 1ul << n % 64))
 		log_warn("%s: system call %ld (%s) is not there: ENOSYS", t->proc->comm, (long)number,
 			 syscall_name(n));
@@ -111,7 +117,7 @@ static __attribute__((noinline)) long call_leave(struct thread *t, long r)
 		return ARCH_SWITCH;
 	}
 	if (r == CALL_LEAVES)
-		t->calls[ctx_number(&t->ctx)]--;	/* not begun */
+		call_count(t->calls, ctx_number(&t->ctx), -1);	/* not begun */
 	else
 		call_finish(t, r, 0);
 	return ARCH_LEAVE;
@@ -125,7 +131,7 @@ long kernel_syscall(struct context *ctx)
 
 	if (unlikely(number >= SYSCALLS))
 		return ARCH_LEAVE;
-	t->calls[number]++;
+	call_count(t->calls, number, 1);
 	long r = t->calls_fast[number].fn(t->call_co, ctx_args(ctx));
 	if (unlikely(r <= PENDING || task_called(t)))
 		return call_leave(t, r);
@@ -193,7 +199,7 @@ async long syscall_dispatch(struct co *co)
 	if (t->traced)
 		await(r = trace_enter(t));
 	if (s) {
-		t->calls[number]++;
+		call_count(t->calls, number, 1);
 		await(f->result = s->fn(co, ctx_args(&t->ctx)));
 	} else {
 		f->result = call_unknown(t, number);
