@@ -43,22 +43,27 @@ static bool same(const struct futex_key *a, const struct futex_key *b)
 	return a->object == b->object && a->at == b->at;
 }
 
-static long futex_key(struct futex_key *k, uaddr_t at, bool shared)
+static __attribute__((noinline)) void key_of_shared(struct futex_key *k, struct vm *v, uaddr_t at)
 {
-	struct vm *v = thread_current()->vm;
 	struct area *a;
 
-	if (at & 3)
-		return -EINVAL;
-	if (!user_range_ok(at, 4))
-		return -EFAULT;
-	*k = (struct futex_key){ (u64)v, at };
-	if (!shared)
-		return 0;
 	guard(&v->lock);
 	a = vm_find(v, at);
 	if (a && a->start <= at && a->flags & VM_SHARED && a->set)
 		*k = (struct futex_key){ (u64)a->set, at - a->start + (a->offset << PAGE_SHIFT) };
+}
+
+static inline long futex_key(struct futex_key *k, uaddr_t at, bool shared)
+{
+	struct vm *v = thread_current()->vm;
+
+	if (unlikely(at & 3))
+		return -EINVAL;
+	if (unlikely(!user_range_ok(at, 4)))
+		return -EFAULT;
+	*k = (struct futex_key){ (u64)v, at };
+	if (shared)
+		key_of_shared(k, v, at);
 	return 0;
 }
 

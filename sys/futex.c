@@ -53,16 +53,14 @@ static async long wait(struct co *co, const u64 *a, u32 op, u32 bits)
 	co_end();
 }
 
-static async long sys_futex(struct co *co, const u64 *a)
+/* The less frequent operations. */
+static __attribute__((noinline)) async long futex_other(struct co *co, const u64 *a, u32 op)
 {
-	u32 op = a[1];
 	bool shared = !(op & FUTEX_PRIVATE_FLAG);
 	struct requeue q = { .at = a[0], .to = a[4], .wake = a[2], .move = a[3], .value = a[5],
 		.compare = (op & FUTEX_CMD_MASK) == FUTEX_CMP_REQUEUE, .shared = shared };
 
 	switch (op & FUTEX_CMD_MASK) {
-	case FUTEX_WAKE:
-		return futex_wake(a[0], a[2], FUTEX_BITSET_MATCH_ANY, shared);
 	case FUTEX_WAKE_BITSET:
 		return futex_wake(a[0], a[2], a[5], shared);
 	case FUTEX_WAIT:
@@ -77,6 +75,18 @@ static async long sys_futex(struct co *co, const u64 *a)
 	default:
 		return syscall_refuse(-ENOSYS, "futex operation", op);
 	}
+}
+
+static async long sys_futex(struct co *co, const u64 *a)
+{
+	u32 op = a[1], command = op & FUTEX_CMD_MASK;
+	bool shared = !(op & FUTEX_PRIVATE_FLAG);
+
+	if (likely(command == FUTEX_WAKE))
+		return futex_wake(a[0], a[2], FUTEX_BITSET_MATCH_ANY, shared);
+	if (likely(command == FUTEX_WAIT && !a[3]))
+		return futex_wait(co, a[0], a[2], FUTEX_BITSET_MATCH_ANY, 0, shared);
+	return futex_other(co, a, op);
 }
 
 enum { ROBUST_HEAD = 24 };
