@@ -12,6 +12,7 @@
 static struct { spinlock_t lock; TAILQ_HEAD(, blk) list; } devices = {
 	.list = TAILQ_HEAD_INITIALIZER(devices.list),
 };
+void (*blk_added)(struct blk *b);
 static struct slab request_slab = SLAB("block request", struct blk_request);
 
 /* --- the list --------------------------------------------------------------------------------- */
@@ -130,6 +131,8 @@ long blk_add(struct blk *b)
 	}
 	TAILQ_INSERT_TAIL(&devices.list, b, link);
 	spin_unlock(&devices.lock);
+	if (blk_added)
+		blk_added(b);
 	return 0;
 }
 

@@ -69,6 +69,7 @@ struct blk {
 /* Fill in name, rdev, sizes, abilities, ops and data; then it is there for all.  One reference is
  * the list's.  -EEXIST. */
 long blk_add(struct blk *b);
+extern void (*blk_added)(struct blk *b);	/* called for each, from then on; set by fs/ */
 void blk_remove(struct blk *b);			/* not to be found any more; drops that reference */
 void blk_end(struct blk_request *r, long error);	/* in a task, no locks held */
 
@@ -111,5 +112,3 @@ async long blk_bytes(struct blk *b, u64 at, struct page **out, void **bytes);
 void blk_page_dirty(struct blk *b, u64 index, struct page *p);
 /* Write back all of the cache, wait for it, and flush. */
 async long blk_sync(struct co *co, struct blk *b);
-/* Forget what is cached, but for what is in use or dirty. */
-void blk_forget(struct blk *b);

@@ -15,10 +15,11 @@
 
 enum { MAGIC = 0x74726976, MODERN = 2 };
 
-extern const struct virtio_driver virtio_console;
+extern const struct virtio_driver virtio_console, virtio_blk;
 
 const struct virtio_driver *const virtio_drivers[] = {
 	&virtio_console,
+	&virtio_blk,
 	NULL,
 };
 

@@ -33,6 +33,7 @@ enum {
 	KEY_QEMU,
 	KEY_QEMU_LOG,
 	KEY_APPEND,
+	KEY_DISK,
 	KEY_BOOT_TIMEOUT,
 	KEY_ENV = 'e',
 	KEY_WORKDIR = 'w',
@@ -49,6 +50,7 @@ static const struct argp_option common_options[] = {
 	{ "root", KEY_ROOT, "PATH", 0, "root file system: a directory, or a tar or cpio archive",
 		0 },
 	{ "volume", KEY_VOLUME, "HOST:GUEST[:ro]", 0, "copy a file or directory in", 0 },
+	{ "disk", KEY_DISK, "FILE[:ro]", 0, "raw disk image: /dev/vda, /dev/vdb, ...", 0 },
 	{ "sysroot", KEY_SYSROOT, "DIR", 0, "where a single program's libraries are", 0 },
 	{ "env", KEY_ENV, "NAME[=VALUE]", 0, "set a variable, or pass it on", 0 },
 	{ "workdir", KEY_WORKDIR, "DIR", 0, "working directory (/)", 0 },
@@ -158,6 +160,9 @@ static bool parse_files(struct options *opt, int key, const char *arg)
 	switch (key) {
 	case KEY_ROOT:
 		opt->root = arg;
+		return true;
+	case KEY_DISK:
+		strings_add(&opt->disks, arg);
 		return true;
 	case KEY_SYSROOT:
 		opt->sysroot = arg;

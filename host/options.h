@@ -9,7 +9,8 @@ struct options {
 	bool batch; /* else run */
 	/* the guest's files */
 	const char *root, *sysroot;
-	struct strings volumes;
+	struct strings volumes, disks; /* disks: FILE[:ro] */
+	bool root_is_disk;	       /* it is the first of them */
 	/* jobs */
 	struct strings env;
 	const char *cwd;

@@ -157,6 +157,48 @@ static void add_ports(struct qemu *q)
 	add(q, "-device", "virtserialport,nr=2,name=weir.io,chardev=io");
 }
 
+/* QEMU takes two commas for one. */
+static char *escape(const char *path)
+{
+	char *text = must_alloc(2 * strlen(path) + 1), *to = text;
+
+	for (; *path; path++) {
+		if (*path == ',')
+			*to++ = ',';
+		*to++ = *path;
+	}
+	*to = 0;
+	return text;
+}
+
+/* A disk the user may use, and no other QEMU writes to: QEMU itself takes the lock. */
+static void add_disk(struct qemu *q, const char *disk, size_t number)
+{
+	size_t len = strlen(disk);
+	bool ro = len > 3 && !strcmp(disk + len - 3, ":ro");
+	char *path = must_copy(disk), *escaped;
+	struct stat st;
+
+	if (ro)
+		path[len - 3] = 0;
+	if (stat(path, &st) || access(path, ro ? R_OK : R_OK | W_OK))
+		die(STATUS_WEIR, "--disk %s: %s", path, strerror(errno));
+	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
+		die(STATUS_WEIR, "--disk %s is not a file", path);
+	escaped = escape(path);
+	add_text(q, "-drive", must_print("if=none,id=disk%zu,format=raw,discard=unmap,readonly=%s,file.locking=on,file.filename=%s",
+				      number, ro ? "on" : "off", escaped));
+	add_text(q, "-device", must_print("virtio-blk-device,drive=disk%zu", number));
+	free(escaped);
+	free(path);
+}
+
+static void add_disks(struct qemu *q, const struct options *opt)
+{
+	for (size_t i = 0; i < opt->disks.count; i++)
+		add_disk(q, opt->disks.items[i], i);
+}
+
 static void add_archive(struct qemu *q, const struct options *opt, uint64_t size, const char *words)
 {
 	struct placement place;
@@ -190,6 +232,7 @@ void qemu_command(struct qemu *q, const struct options *opt, uint64_t archive, c
 	add(q, opt->qemu, NULL);
 	add_machine(q, opt);
 	add_ports(q);
+	add_disks(q, opt);
 	add_archive(q, opt, archive, words);
 }
 

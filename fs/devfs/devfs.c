@@ -5,6 +5,7 @@
  */
 #include <string.h>
 #include "core/log.h"
+#include "dev/blk.h"
 #include "fs/path.h"
 
 enum { DEVICES_MAX = 64 };
@@ -22,10 +23,14 @@ static const struct char_device *find(u32 rdev)
 	return NULL;
 }
 
+long block_open(struct inode *ip, struct file *f);
+
 long device_open(struct inode *ip, struct file *f)
 {
 	const struct char_device *d = inode_kind(ip) == I_CHR ? find(ip->rdev) : NULL;
 
+	if (inode_kind(ip) == I_BLK)
+		return block_open(ip, f);
 	if (!d)
 		return -ENXIO;
 	f->ops = d->ops;
@@ -62,6 +67,28 @@ long devfs_add(const struct char_device *d)
 	return 0;
 }
 
+/* --- block devices ------------------------------------------------------------------------------------ */
+
+static void add_disk(struct filesystem *fs, const struct blk *b)
+{
+	if (!add_node(fs, fs->root, b->name, (b->read_only ? 0440 : 0660) | I_BLK, b->rdev))
+		log_error("devfs: no memory for %s", b->name);
+}
+
+/* A device has come after /dev was there. */
+static void disk_added(struct blk *b)
+{
+	if (dev_fs)
+		add_disk(dev_fs, b);
+}
+
+static void add_disks(struct filesystem *fs)
+{
+	for (struct blk *b = blk_next(NULL); b; b = blk_next(b))
+		add_disk(fs, b);
+	blk_added = disk_added;
+}
+
 static void add_link(struct filesystem *fs, const char *name, const char *target)
 {
 	const struct inode_ops *ops = fs->root->inode->ops;
@@ -89,6 +116,7 @@ static long devfs_mount(struct filesystem *fs, const char *options)
 		return err;
 	for (u32 i = 0; i < device_count; i++)
 		add_device(fs, devices[i]);
+	add_disks(fs);
 	add_link(fs, "fd", "/proc/self/fd");
 	add_link(fs, "stdin", "/proc/self/fd/0");
 	add_link(fs, "stdout", "/proc/self/fd/1");
