@@ -454,7 +454,7 @@ const char *board_arg(const char *key, char *buf, size_t size)
 void board_args_check(void)
 {
 	static const char *const known[] = {
-		"log", "slots", "failfast", "seed", "noaslr", "tty", "regs", "initrd",
+		"log", "slots", "failfast", "seed", "noaslr", "tty", "regs", "initrd", "root",
 	};
 	const char *w = board.bootargs;
 	size_t len;

@@ -94,6 +94,7 @@ struct fs_type {
 	const struct disk_ops *disk;		/* on a block device: fs/disk.h; the rest is NULL then */
 	long		(*mount)(struct filesystem *fs, const char *options);	/* sets fs->root */
 	u64		(*blocks)(struct filesystem *fs, u64 *free);		/* may be NULL */
+	void		(*end)(struct filesystem *fs);	/* it is unmounted; may be NULL */
 };
 
 enum { FS_READONLY = 1, FS_NOSUID = 2, FS_NODEV = 4, FS_NOEXEC = 8 };

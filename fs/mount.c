@@ -78,6 +78,8 @@ static void names_end(struct filesystem *fs)
 /* What an instance on a disk has to do afterwards is done by @work, which the caller starts. */
 static void instance_end(struct filesystem *fs, struct errand *work)
 {
+	if (fs->type->end)
+		fs->type->end(fs);
 	names_end(fs);
 	if (!fs->disk)
 		filesystem_put(fs);
@@ -212,6 +214,26 @@ long mount_disk(struct dentry *at, const char *type_name, const char *source, st
 	return 0;
 }
 
+const struct fs_type *mount_type(u32 n)
+{
+	return n < TYPES_MAX ? types[n] : NULL;
+}
+
+/* The old root stays as it is, out of reach; its names are nobody's any more. */
+void mount_set_root(struct filesystem *fs)
+{
+	struct dentry *old[2] = { kernel_context.root, kernel_context.cwd };
+
+	spin_lock(&tree_lock);
+	root_dentry = fs->root;
+	kernel_context.root = dentry_get(fs->root);
+	kernel_context.cwd = dentry_get(fs->root);
+	TAILQ_INSERT_HEAD(&mounts, fs, link);
+	spin_unlock(&tree_lock);
+	dentry_put(old[0]);
+	dentry_put(old[1]);
+}
+
 long mount_root(void)
 {
 	struct filesystem *fs;
@@ -329,6 +351,10 @@ long mounts_text(struct text *t)
 
 		bool named = dentry_path(d, root_dentry, path, sizeof(path)) >= 0;
 
+		if (named && !strncmp(path, "(unreachable)", 13)) {
+			dentry_put(d);
+			continue;
+		}
 		text_add(t, "%s %s %s %s%s%s%s 0 0\n", fs->source, named ? path : "?", fs->type->name,
 			 fs->flags & FS_READONLY ? "ro" : "rw", fs->flags & FS_NOSUID ? ",nosuid" : "",
 			 fs->flags & FS_NODEV ? ",nodev" : "", fs->flags & FS_NOEXEC ? ",noexec" : "");

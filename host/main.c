@@ -141,11 +141,35 @@ static void check_single(struct node *root, const struct options *opt, const str
 	free(full);
 }
 
+/* --root IMAGE[:ro] is the first disk. */
+static void root_from_disk(struct options *opt)
+{
+	size_t len = opt->root ? strlen(opt->root) : 0;
+	bool ro = len > 3 && !strcmp(opt->root + len - 3, ":ro") && access(opt->root, F_OK);
+	char *path = opt->root ? must_copy(opt->root) : NULL;
+	struct strings disks = { NULL, 0 };
+
+	if (ro)
+		path[len - 3] = 0;
+	if (!path || !pack_is_image(path)) {
+		free(path);
+		return;
+	}
+	if (opt->volumes.count)
+		die(STATUS_WEIR, "-v does not go with a disk image as --root");
+	ro |= access(path, W_OK) != 0;
+	strings_add(&disks, ro ? must_print("%s:ro", path) : path);
+	for (size_t i = 0; i < opt->disks.count; i++)
+		strings_add(&disks, opt->disks.items[i]);
+	opt->disks = disks;
+	opt->root_is_disk = true;
+}
+
 static struct node *build_tree(const struct options *opt, struct jobs *jobs, bool tty)
 {
 	struct node *root = tree_new();
 
-	if (opt->root)
+	if (opt->root && !opt->root_is_disk)
 		pack_root(root, opt->root);
 	for (size_t i = 0; i < opt->volumes.count; i++)
 		pack_volume(root, opt->volumes.items[i]);
@@ -155,7 +179,8 @@ static struct node *build_tree(const struct options *opt, struct jobs *jobs, boo
 	if (opt->cwd && !tree_find(root, opt->cwd, true) &&
 		!tree_put(root, opt->cwd, S_IFDIR | 0755))
 		die(STATUS_WEIR, "-w %s: %s", opt->cwd, strerror(errno));
-	check_single(root, opt, &jobs->items[0]);
+	if (!opt->root_is_disk)
+		check_single(root, opt, &jobs->items[0]);
 	put_jobs(root, opt, jobs, tty);
 	return root;
 }
@@ -194,6 +219,8 @@ static char *kernel_words(const struct options *opt, const struct session *s)
 	int rows, columns;
 
 	fprintf(to, "slots=%ld", opt->slots);
+	if (opt->root_is_disk)
+		fputs(" root=auto", to);
 	if (opt->log)
 		fprintf(to, " log=%s", opt->log);
 	if (opt->fail_fast && !s->host_fail_fast)
@@ -399,6 +426,7 @@ int main(int argc, char **argv)
 
 	standard_streams();
 	options_parse(argc, argv, &opt);
+	root_from_disk(&opt);
 	if (opt.batch)
 		batch_jobs(&opt, &jobs);
 	else

@@ -290,7 +290,7 @@ static void take_archive(struct node *root, const char *path)
 	source_end(&s);
 }
 
-static bool disk_image(const char *path)
+bool pack_is_image(const char *path)
 {
 	unsigned char block[2048] = { 0 };
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -316,10 +316,6 @@ void pack_root(struct node *root, const char *path)
 		die(STATUS_WEIR, "--root %s is neither a directory nor an archive", path);
 	else if (!st.st_size)
 		die(STATUS_WEIR, "--root %s is an empty file", path);
-	else if (disk_image(path))
-		die(STATUS_WEIR,
-			"--root %s: disk images are not supported yet; give a directory or an archive",
-			path);
 	else
 		take_archive(root, path);
 }

@@ -6,6 +6,7 @@
 #include "tree.h"
 
 /* All of these die with one clear line if it cannot be done. */
+bool pack_is_image(const char *path);		       /* a disk, by its magic */
 void pack_root(struct node *root, const char *path);   /* --root */
 void pack_volume(struct node *root, const char *spec); /* -v HOST:GUEST[:ro] */
 void pack_basics(struct node *root);		       /* /tmp /dev /proc if they are missing */

@@ -13,16 +13,19 @@
 #include "core/time.h"
 #include "dev/driver.h"
 #include "fs/path.h"
+#include "fs/root.h"
 #include "fs/streams.h"
+#include "fs/sync.h"
 #include "lib/number.h"
 #include "lib/print.h"
+#include "mem/errand.h"
 #include "mem/heap.h"
 #include "proc/batch.h"
 #include "proc/futex.h"
 
 enum {
 	SLOTS_MAX = 64, FRAMES = 1536, INPUT_SIZE = 1 << 16,
-	STATUS_NO_JOBS = 98,
+	STATUS_NO_JOBS = 98, STATUS_NO_ROOT = 97,
 	KILL_EVERY = 50 * NSEC_PER_MSEC,	/* processes that are just being made escape a kill */
 };
 
@@ -484,7 +487,7 @@ static async long report_done(void)
 
 static long slot_main(struct co *co, struct task *task)
 {
-	struct { u8 none; } *f = co_frame(co);
+	struct { struct errand *sync; } *f = co_frame(co);
 	struct slot *const s = container_of(task, struct slot, task);
 	long r;
 
@@ -499,6 +502,9 @@ static long slot_main(struct co *co, struct task *task)
 	}
 	if (!last_slot())
 		return 0;
+	r = sync_begin(NULL, &f->sync);
+	if (!r)
+		await(r = sync_end(&f->sync));
 	await(r = report_done());
 	await(r = console_drain());
 	power_off(0);
@@ -519,10 +525,17 @@ static async long report_ready(void)
 
 static long batch_main(struct co *co, struct task *t)
 {
-	struct { u32 i, slots; } *f = co_frame(co);
+	struct { u32 i, slots; struct errand *root; } *f = co_frame(co);
 	long r;
 
 	co_begin(f);
+	f->root = root_begin();
+	r = -ENOMEM;
+	if (f->root)
+		await(r = errand_wait_quiet(f->root));
+	errand_put(f->root);
+	if (r)
+		power_off(STATUS_NO_ROOT);
 	await(r = report_ready());
 	f->slots = batch.slots;
 	for (f->i = 0; f->i < f->slots; f->i++)

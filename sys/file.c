@@ -18,6 +18,7 @@
 #include "fs/fdtable.h"
 #include "fs/locks.h"
 #include "fs/pipe.h"
+#include "fs/sync.h"
 #include "lib/print.h"
 #include "mem/heap.h"
 #include "sys/path.h"
@@ -664,7 +665,35 @@ static async long sys_fsync(struct co *co, const u64 *a)
 	co_end();
 }
 static async long sys_fdatasync(struct co *co, const u64 *a) { return sys_fsync(co, a); }
-static async long sys_sync(struct co *co, const u64 *a) { return 0; }
+
+static async long sys_sync(struct co *co, const u64 *a)
+{
+	struct { struct errand *work; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	r = sync_begin(NULL, &f->work);
+	await(r = sync_end(&f->work));
+	return 0;
+	co_end();
+}
+
+static async long sys_syncfs(struct co *co, const u64 *a)
+{
+	struct { struct errand *work; } *f = co_frame(co);
+	struct file *file;
+	long r;
+
+	co_begin(f);
+	if (!(file = file_current(a[0])))
+		return -EBADF;
+	r = sync_begin(file->inode->fs, &f->work);
+	file_put(file);
+	if (!r)
+		await(r = sync_end(&f->work));
+	return r;
+	co_end();
+}
 
 /* Calls that change nothing here, for a file that must be open. */
 static long only_open(u64 fd)
@@ -674,7 +703,6 @@ static long only_open(u64 fd)
 	file_put(f);
 	return f ? 0 : -EBADF;
 }
-static async long sys_syncfs(struct co *co, const u64 *a) { return only_open(a[0]); }
 static async long sys_sync_file_range(struct co *co, const u64 *a) { return only_open(a[0]); }
 static async long sys_readahead(struct co *co, const u64 *a) { return only_open(a[0]); }
 

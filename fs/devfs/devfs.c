@@ -12,7 +12,7 @@ enum { DEVICES_MAX = 64 };
 static const struct char_device *devices[DEVICES_MAX];
 static u32 device_count;
 static spinlock_t devices_lock;
-static struct filesystem *dev_fs;		/* the instance on /dev */
+static struct filesystem *dev_fs;		/* the instance mounted last: on /dev */
 
 static const struct char_device *find(u32 rdev)
 {
@@ -122,12 +122,17 @@ static long devfs_mount(struct filesystem *fs, const char *options)
 	add_link(fs, "stdout", "/proc/self/fd/1");
 	add_link(fs, "stderr", "/proc/self/fd/2");
 	add_directory(fs, "shm", 01777);
-	if (!dev_fs)
-		dev_fs = fs;
+	dev_fs = fs;
 	return 0;
+}
+
+static void devfs_end(struct filesystem *fs)
+{
+	if (dev_fs == fs)
+		dev_fs = NULL;
 }
 
 const struct fs_type devfs_type = {
 	.name = "devtmpfs", .magic = 0x01021994, .nodev = true, .mount = devfs_mount,
-	.blocks = tmpfs_blocks,
+	.blocks = tmpfs_blocks, .end = devfs_end,
 };

@@ -23,11 +23,13 @@ static struct {
 
 static u64 background_limit(void) { return page_total_count() / 16; }
 static u64 hard_limit(void) { return page_total_count() / 8; }
+static bool much_dirty(void) { return cache_dirty_count() > background_limit(); }
 
 /* --- one round -------------------------------------------------------------------------------- */
 
-/* The n-th file system, held by a reference. */
-static struct filesystem *nth(u32 n)
+u32 flusher_slots(void) { return DISKS_MAX; }
+
+struct filesystem *flusher_fs(u32 n)
 {
 	struct disk *k;
 
@@ -56,8 +58,20 @@ static async long flush_disk(struct co *co, struct disk *k, bool all)
 	for (f->d = dnode_next_dirty(k, NULL); f->d; f->d = dnode_next_dirty(k, f->d))
 		if (is_due(f->d, all))
 			await(r = dnode_flush(co, f->d, false));
-	if (k->blk->cache.dirty && (all || k->blk->cache.since + AGE <= clock_now()))
-		await(r = cache_write(co, &k->blk->pages, 0, UINT64_MAX));
+	return 0;
+	co_end();
+}
+
+/* Metadata, and what programs wrote to devices. */
+static async long flush_devices(struct co *co)
+{
+	struct { struct blk *b; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	for (f->b = blk_next(NULL); f->b; f->b = blk_next(f->b))
+		if (f->b->cache.dirty && (much_dirty() || f->b->cache.since + AGE <= clock_now()))
+			await(r = cache_write(co, &f->b->pages, 0, UINT64_MAX));
 	return 0;
 	co_end();
 }
@@ -73,12 +87,13 @@ static async long flush_main(struct co *co, void *arg)
 		await(r = wait_until(flusher.pressed ? 1 : f->at));
 		flusher.pressed = false;
 		for (f->i = 0; f->i < DISKS_MAX; f->i++) {
-			f->fs = nth(f->i);
+			f->fs = flusher_fs(f->i);
 			if (!f->fs)
 				continue;
-			await(r = flush_disk(co, f->fs->disk, cache_dirty_count() > background_limit()));
+			await(r = flush_disk(co, f->fs->disk, much_dirty()));
 			filesystem_put(f->fs);
 		}
+		await(r = flush_devices(co));
 		wake_all(&flusher.room);
 	}
 	return 0;

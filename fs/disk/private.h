@@ -49,8 +49,12 @@ void flusher_start(void);			/* once there is something on a disk */
 async long flusher_throttle(void);		/* too much is dirty: wait a while */
 void flusher_add(struct disk *k);
 void flusher_remove(struct disk *k);
+u32 flusher_slots(void);			/* mounted ones: instance @n, counted, or NULL */
+struct filesystem *flusher_fs(u32 n);
 
 async long disk_mount(struct co *co, struct filesystem *fs, struct blk *b, const char *options);
 /* fs->root is gone; waits for the last inode, writes back, and drops the mount's reference. */
 async long disk_unmount(struct co *co, struct filesystem *fs);
 async long disk_sync(struct co *co, struct filesystem *fs);
+const struct fs_type *mount_type(u32 n);	/* the n-th, or NULL */
+void mount_set_root(struct filesystem *fs);	/* "/" of the machine, from now on */
