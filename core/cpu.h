@@ -10,6 +10,7 @@
 #include "lib/base.h"
 
 struct task;
+struct timeline;
 struct timer;
 
 /* Deadlines of a hart (core/timer.c): a tree for each rank in used. */
@@ -47,6 +48,7 @@ struct cpu {
 	spinlock_t		timer_lock;
 	u32			hart;		/* the machine's number */
 	_Atomic u64		quiet;		/* RCU: epoch last seen between two polls */
+	struct timeline		*timeline;	/* where tracepoints write; NULL: nowhere */
 	void *_Atomic		mmu;		/* address space loaded, struct vm *; owned by mem/ */
 	struct {
 		u64	polls, wakes, idles, irqs, steals, idle_ns;

@@ -13,6 +13,7 @@
 #include "core/check.h"
 #include "core/log.h"
 #include "core/time.h"
+#include "core/timeline.h"
 #include "core/wait.h"
 
 /* How long a task in the slot waits for the current one while other harts have nothing to do. */
@@ -280,6 +281,7 @@ void task_wake(struct task *t)
 	if (atomic_fetch_or_explicit(&t->state, T_WAKE, memory_order_acq_rel))
 		return;					/* queued, running or done already */
 	c->count.wakes++;
+	timeline(TL_WAKE, 0, (u64)t, 0);
 	if (unlikely(c->irq_depth)) {
 		inbox_push(c, t);
 		return;
@@ -312,6 +314,7 @@ void task_wake_due(struct task *t)
 	if (atomic_fetch_or_explicit(&t->state, T_WAKE, memory_order_acq_rel))
 		return;
 	c->count.wakes++;
+	timeline(TL_WAKE, 0, (u64)t, 0);
 	list_push(&c->due, &c->due_last, t);
 }
 
@@ -366,6 +369,7 @@ static inline void begin(struct cpu *c, struct task *t)
 	set_current(c, t);
 	atomic_thread_fence(memory_order_seq_cst);	/* then t looks at its pending: exec_prod() */
 	c->count.polls++;
+	timeline(TL_RUN, 0, (u64)t, (u64)t->name);
 }
 
 /* The current task sleeps, unless it was woken while it ran. */
@@ -472,6 +476,7 @@ static void idle(struct cpu *c)
 	if (!work_in_sight(c)) {
 		c->count.idles++;
 		timer_arm(c, timer_next());
+		timeline(TL_IDLE, 0, 0, 0);
 		arch_wait();
 	}
 	arch_irq_on();

@@ -132,6 +132,16 @@ static void read_ready(const cJSON *o, struct boot *boot)
 	boot->boot_instructions = number(o, "boot_instructions");
 }
 
+/* As long as the line may be: who reads the records does not trust them either. */
+static void read_timeline(const cJSON *o, struct timeline *t)
+{
+	const char *records = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, "records"));
+
+	t->hart = number_value(cJSON_GetObjectItemCaseSensitive(o, "hart"), UINT64_MAX);
+	t->lost = number(o, "lost");
+	t->records = records ? must_copy(records) : NULL;
+}
+
 static void read_kind(const cJSON *o, const char *kind, struct event *event)
 {
 	if (!strcmp(kind, "ready")) {
@@ -147,6 +157,9 @@ static void read_kind(const cJSON *o, const char *kind, struct event *event)
 		event->message = text(o, "message");
 	} else if (!strcmp(kind, "done")) {
 		event->kind = EVENT_DONE;
+	} else if (!strcmp(kind, "timeline")) {
+		event->kind = EVENT_TIMELINE;
+		read_timeline(o, &event->timeline);
 	}
 }
 
@@ -168,5 +181,6 @@ void event_free(struct event *event)
 {
 	result_free(&event->result);
 	free(event->message);
+	free(event->timeline.records);
 	*event = (struct event){ 0 };
 }

@@ -10,12 +10,19 @@ struct boot {
 	uint64_t harts, memory_bytes, free_bytes, boot_ns, boot_instructions;
 };
 
+/* Some tracepoints of one hart, as text. */
+struct timeline {
+	uint64_t hart, lost;
+	char *records;
+};
+
 struct event {
-	enum { EVENT_OTHER, EVENT_READY, EVENT_START, EVENT_END, EVENT_PANIC, EVENT_DONE } kind;
+	enum { EVENT_OTHER, EVENT_READY, EVENT_START, EVENT_END, EVENT_PANIC, EVENT_DONE, EVENT_TIMELINE } kind;
 	uint64_t job;	      /* start, end; UINT64_MAX if it is missing */
 	struct boot boot;     /* ready */
 	struct result result; /* end */
 	char *message;	      /* panic */
+	struct timeline timeline;
 };
 
 /* 0, or -EINVAL if the line is not such an object.  Everything in *event is checked and bounded. */

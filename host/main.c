@@ -22,6 +22,7 @@
 #include "session.h"
 #include "term.h"
 #include "text.h"
+#include "timeline.h"
 #include "tmp.h"
 
 enum { JOBFILE_MAX = 64 << 20, MAX_FAILED = 100 };
@@ -225,6 +226,8 @@ static char *kernel_words(const struct options *opt, const struct session *s)
 		fprintf(to, " log=%s", opt->log);
 	if (opt->fail_fast && !s->host_fail_fast)
 		fputs(" failfast", to);
+	if (opt->trace)
+		fputs(" timeline", to);
 	if (s->tty) {
 		term_size(&rows, &columns);
 		fprintf(to, " tty=%dx%d", rows, columns);
@@ -278,6 +281,8 @@ static void run_machine(const struct options *opt, struct session *s)
 		exit(0);
 	}
 	output_open(opt);
+	if (opt->trace)
+		timeline_open(opt->trace, s->jobs);
 	if (opt->batch) {
 		progress_open(opt);
 		s->on_start = progress_start;
@@ -288,6 +293,7 @@ static void run_machine(const struct options *opt, struct session *s)
 	close(archive);
 	say_gdb(s);
 	session_run(s);
+	timeline_close();
 	progress_close();
 }
 

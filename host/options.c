@@ -19,6 +19,7 @@ enum {
 	KEY_TIMEOUT,
 	KEY_TRUST,
 	KEY_STRACE,
+	KEY_TRACE,
 	KEY_SUMMARY,
 	KEY_EXPLAIN,
 	KEY_GDB,
@@ -67,6 +68,7 @@ static const struct argp_option common_options[] = {
 		0 },
 	{ NULL, 0, NULL, 0, "What happened:", 3 },
 	{ "strace", KEY_STRACE, "FILE", OPTION_ARG_OPTIONAL, "print each system call", 0 },
+	{ "trace", KEY_TRACE, "FILE", 0, "write a timeline for Perfetto or chrome://tracing", 0 },
 	{ "summary", KEY_SUMMARY, NULL, 0, "print system calls by name, the busiest first", 0 },
 	{ "explain", KEY_EXPLAIN, NULL, 0, "say in one line why it failed", 0 },
 	{ "gdb", KEY_GDB, "PORT", OPTION_ARG_OPTIONAL, "wait for a debugger (1234)", 0 },
@@ -224,6 +226,9 @@ static bool parse_account(struct options *opt, int key, const char *arg)
 	case KEY_STRACE:
 		opt->strace_file = arg;
 		return opt->strace = true;
+	case KEY_TRACE:
+		opt->trace = arg;
+		return true;
 	case KEY_SUMMARY:
 		return opt->summary = true;
 	case KEY_EXPLAIN:

@@ -27,6 +27,7 @@ struct options {
 	/* what is shown */
 	bool strace, summary, explain, dry_run, quiet;
 	const char *strace_file;
+	const char *trace; /* file for the timeline */
 	/* batch */
 	long slots;
 	bool fail_fast;

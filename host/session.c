@@ -26,6 +26,7 @@
 #include "output.h"
 #include "say.h"
 #include "term.h"
+#include "timeline.h"
 
 #define SECOND 1000000000ull
 
@@ -217,6 +218,9 @@ static void on_event(struct session *s, struct event *event)
 	case EVENT_DONE:
 		s->finished = true;
 		s->exit_by = clock_now() + grace;
+		break;
+	case EVENT_TIMELINE:
+		timeline_add(&event->timeline);
 		break;
 	case EVENT_OTHER:
 		break;

@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "core/task.h"
 #include "core/time.h"
+#include "core/timeline.h"
 #include "dev/driver.h"
 #include "kernel/boot.h"
 
@@ -14,6 +15,7 @@ enum { PATIENCE_NS = NSEC_PER_SEC };
 void kernel_hart_main(struct cpu *c)
 {
 	exec_init(c, c - cpus, c->hart);
+	timeline_attach(c);
 	exec_run();
 }
 

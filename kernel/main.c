@@ -13,6 +13,7 @@
 #include "kernel/boot.h"
 #include "mem/vm.h"
 #include "proc/job.h"
+#include "proc/timeline.h"
 #include "sys/table.h"
 
 u64 boot_ticks, boot_instret;
@@ -29,6 +30,7 @@ void kernel_main(u32 hart, const void *dtb)
 	program_init();				/* the page all programs share */
 	drivers_bind(dtb);			/* serial, interrupts, console, clock */
 	boot_files();				/* root, /dev, /proc, the archive */
+	timeline_start();			/* tracepoints, if they are wanted */
 	batch_start();				/* the first task */
 	arch_seal();				/* what was set once stays */
 	boot_harts();				/* they look for work at once */

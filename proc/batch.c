@@ -11,6 +11,7 @@
 #include <linux/fcntl.h>
 #include "core/log.h"
 #include "core/time.h"
+#include "core/timeline.h"
 #include "dev/driver.h"
 #include "fs/path.h"
 #include "fs/root.h"
@@ -22,6 +23,7 @@
 #include "mem/heap.h"
 #include "proc/batch.h"
 #include "proc/futex.h"
+#include "proc/timeline.h"
 
 enum {
 	SLOTS_MAX = 64, FRAMES = 1536, INPUT_SIZE = 1 << 16,
@@ -342,12 +344,14 @@ static async long run(struct co *co, struct slot *s)
 	long r;
 
 	co_begin(f);
+	timeline(TL_JOB, s->number, 0, 0);
 	await(r = report_start(s));
 	await(r = main_ended(s->job));
 	s->end_ns = clock_now();
 	if (r == -ETIMEDOUT)
 		s->job->timed_out = true;
 	await(r = end_all(co, s));
+	timeline(TL_JOB_END, s->number, 0, 0);
 	return s->job->start_error;
 	co_end();
 }
@@ -355,12 +359,19 @@ static async long run(struct co *co, struct slot *s)
 /* --- afterwards ---------------------------------------------------------------------------------- */
 
 /* Others may still hold the job for a moment: the executor frees tasks after their last poll. */
+static bool is_alone(struct job *j)
+{
+	struct process *p = j->main;
+
+	return atomic_load(&j->refs) <= (p ? 2 : 1) && (!p || atomic_load(&p->refs) == 1);
+}
+
 static async long let_go(struct co *co, struct slot *s)
 {
 	struct { u32 tries; } *f = co_frame(co);
 
 	co_begin(f);
-	for (f->tries = 0; atomic_load(&s->job->refs) > 1 && f->tries < 1000; f->tries++)
+	for (f->tries = 0; !is_alone(s->job) && f->tries < 1000; f->tries++)
 		co_yield();
 	return 0;
 	co_end();
@@ -505,6 +516,7 @@ static long slot_main(struct co *co, struct task *task)
 	r = sync_begin(NULL, &f->sync);
 	if (!r)
 		await(r = sync_end(&f->sync));
+	await(r = timeline_flush(co));
 	await(r = report_done());
 	await(r = console_drain());
 	power_off(0);

@@ -583,6 +583,7 @@ async long exec_program(struct co *co, struct exec_args *a)
 	if (!r) {
 		set_names(t->proc, a, f->l);
 		fresh_thread(t, f->l);
+		timeline_name(t);
 	} else {
 		process_kill(t->proc);
 	}

@@ -11,6 +11,7 @@
 #include <linux/signal.h>
 #include "core/log.h"
 #include "core/time.h"
+#include "core/timeline.h"
 #include "proc/job.h"
 #include "proc/private.h"
 
@@ -139,6 +140,7 @@ void thread_gone(struct task *task)
 	bool last;
 
 	thread_account(t);
+	timeline(TL_EXIT, t->tid, 0, p->pid);
 	trace_free(t);
 	{
 		guard(&proc_lock);

@@ -18,6 +18,9 @@ void process_discard(struct process *p);	/* never published */
 struct procfs_totals;
 void process_history(struct procfs_totals *sum);
 
+/* timeline.c */
+void timeline_name(const struct thread *t);	/* it is called so from now on */
+
 /* exit.c */
 void thread_times(struct thread *t, u64 *user_ns, u64 *kernel_ns);
 void process_times_locked(struct process *p, u64 *user_ns, u64 *kernel_ns);

@@ -5,6 +5,7 @@
  */
 #include <asm/siginfo.h>
 #include <linux/signal.h>
+#include "core/timeline.h"
 #include "core/wait.h"
 #include "lib/print.h"
 #include "proc/job.h"
@@ -49,8 +50,12 @@ static void trap_signal(struct thread *t, enum cause cause)
 bool kernel_page_fault(struct context *ctx)
 {
 	struct thread *t = container_of(ctx, struct thread, ctx);
+
+	timeline(TL_FAULT, t->tid, ctx_fault_address(ctx), t->proc->pid);
 	long r = vm_fault(t->vm, ctx_fault_address(ctx), ctx_fault_access(ctx));
 
+	if (r != PENDING)
+		timeline(TL_FAULT_END, t->tid, 0, t->proc->pid);
 	if (likely(!r && !atomic_load_explicit(&t->task.pending, memory_order_relaxed))) {
 		t->faults++;
 		return true;
@@ -65,6 +70,7 @@ static async long fault_handle(struct thread *t)
 
 	if (r == PENDING)
 		return r;
+	timeline(TL_FAULT_END, t->tid, 0, t->proc->pid);
 	t->faults++;
 	if (unlikely(r < 0))
 		fault_signal(t, r);

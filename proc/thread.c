@@ -6,6 +6,7 @@
 #include <string.h>
 #include "core/log.h"
 #include "core/time.h"
+#include "core/timeline.h"
 #include "fs/procfs.h"
 #include "mem/heap.h"
 #include "proc/job.h"
@@ -256,6 +257,8 @@ void thread_publish(struct thread *t)
 	p->thread_count++;
 	p->thread_live++;
 	created++;
+	timeline(TL_THREAD, t->tid, (u64)&t->task, p->pid);
+	timeline_name(t);
 	atomic_fetch_add(&p->job->started, 1);
 }
 

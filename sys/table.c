@@ -5,8 +5,10 @@
  * job.  A call is begun on one of the ways once; only what returned PENDING is called again.
  */
 #include "core/log.h"
+#include "core/timeline.h"
 #include "lib/print.h"
 #include "proc/job.h"
+#include "proc/timeline.h"
 #include "sys/table.h"
 
 extern const struct syscall file_calls[], dir_calls[], stat_calls[], poll_calls[], mem_calls[],
@@ -28,8 +30,34 @@ static u64 named[SYSCALLS / 64 + 1];		/* unknown calls the log has told of */
 /* Stands for a body that must not be called from the trap. */
 static async long call_leaves(struct co *co, const u64 *a) { return CALL_LEAVES; }
 
+static void timeline_call(struct thread *t)
+{
+	timeline(TL_CALL, t->tid, ctx_number(&t->ctx), t->proc->pid);
+}
+
+static void timeline_return(struct thread *t, long r)
+{
+	timeline(TL_RETURN, t->tid, r == -ERESTART ? -EINTR : r, t->proc->pid);
+}
+
+/* Stands for all bodies while tracepoints are wanted: others pay nothing for them. */
+static async long timed_call(struct co *co, const u64 *a)
+{
+	struct thread *t = thread_current();
+	long r;
+
+	if (t->call_state != CALL_BEGUN)
+		timeline_call(t);
+	r = syscall_table[ctx_number(&t->ctx)]->fn(co, a);
+	if (r != PENDING)
+		timeline_return(t, r);
+	return r;
+}
+
 void syscall_init(void)
 {
+	bool timed = timeline_wanted();
+
 	for (u32 i = 0; i < SYSCALLS; i++)
 		fast[i].fn = traced[i].fn = call_leaves;
 	for (u32 i = 0; i < ARRAY_SIZE(lists); i++)
@@ -37,7 +65,7 @@ void syscall_init(void)
 			assert(s->number < SYSCALLS && !syscall_table[s->number]);
 			syscall_table[s->number] = s;
 			if (!s->flags)
-				fast[s->number].fn = s->quick ? s->quick : s->fn;
+				fast[s->number].fn = timed ? timed_call : s->quick ? s->quick : s->fn;
 		}
 }
 
@@ -196,6 +224,7 @@ async long syscall_dispatch(struct co *co)
 	long r;
 
 	co_begin(f);
+	timeline_call(t);
 	if (t->traced)
 		await(r = trace_enter(t));
 	if (s) {
@@ -206,6 +235,7 @@ async long syscall_dispatch(struct co *co)
 	}
 	if (t->traced)
 		await(r = trace_exit(t, f->result));
+	timeline_return(t, f->result);
 	call_finish(t, f->result, s ? s->flags : 0);
 	return 0;
 	co_end();

@@ -4,7 +4,7 @@
  * faults of the kernel itself (which are a fixup in a checked user copy, or the end).
  */
 #include "arch/riscv64/private.h"
-#include "core/cpu.h"
+#include "core/timeline.h"
 
 extern const struct fixup { u64 from, to, target; } fixups_start[], fixups_end[];
 
@@ -15,6 +15,7 @@ void interrupt(u64 cause)
 
 	c->irq_depth++;
 	c->count.irqs++;
+	timeline(TL_IRQ, (u32)cause, 0, 0);
 	switch (cause & ~TRAP_INTERRUPT) {
 	case IRQ_TIMER:
 		kernel_timer_irq();
@@ -27,6 +28,7 @@ void interrupt(u64 cause)
 		kernel_external_irq();
 		break;
 	}
+	timeline(TL_IRQ_END, 0, 0, 0);
 	c->irq_depth--;
 }
 

@@ -28,6 +28,7 @@ struct job {
 };
 
 static int ctl = -1, io = -1, logfd = -1, slots = 1;
+static bool timeline;
 static const char *archive_path;
 static char *archive;
 static size_t archive_size;
@@ -433,6 +434,7 @@ static void parse_word(char *option, char *value)
 		archive_path = strndup(file + 12, strcspn(file + 12, ","));
 	} else if (!strcmp(option, "-append") && strstr(value, "slots=")) {
 		slots = atoi(strstr(value, "slots=") + 6);
+		timeline = strstr(value, " timeline");
 	}
 }
 
@@ -460,6 +462,21 @@ static int write_kernel(const char *path)
 	FILE *to = fopen(path, "w");
 
 	return !to || fwrite(&k, sizeof k, 1, to) != 1 || fclose(to);
+}
+
+/* Tracepoints of two harts, the later ones first; and some that no kernel writes. */
+static void send_timeline(void)
+{
+	event("{\"event\":\"timeline\",\"hart\":1,\"lost\":7,\"records\":"
+	      "\"1,2000,0,ffffffc080000100,6873;7,3000,5,fffffffffffffffe,5;2,4000,0,0,0\"}");
+	event("{\"event\":\"timeline\",\"hart\":0,\"lost\":0,\"records\":"
+	      "\"a,100,5,ffffffc080000100,5;b,101,5,6873,0;d,200,0,0,0;1,300,0,ffffffc080000100,6873;"
+	      "3,380,0,ffffffc080000100,0;4,400,5,0,0;5,500,0,0,0;6,600,5,openat,5;8,700,5,1000,5;9,800,5,0,5;"
+	      "c,900,5,0,5;e,a00,0,0,0\"}");
+	event("{\"event\":\"timeline\",\"hart\":0,\"records\":\";;,;6,1;99,1,1,1,1;6,1,1,\\\"},5;x;"
+	      "b,1,1,ff5c22ffffffffff,ffffffffffffffff;d,1,ffffffff,0,0\"}");
+	event("{\"event\":\"timeline\",\"hart\":99,\"records\":\"2,1,0,0,0\"}");
+	event("{\"event\":\"timeline\",\"hart\":\"x\",\"records\":[1]}");
 }
 
 static void misbehave_early(void)
@@ -490,6 +507,8 @@ int main(int argc, char **argv)
 	event("{\"event\":\"ready\",\"harts\":1,\"memory_bytes\":134217728,\"free_bytes\":130000000,"
 	      "\"boot_ns\":1000000,\"boot_instructions\":500000,\"jobs\":1}");
 	logline("weir: hello from the log\n");
+	if (timeline)
+		send_timeline();
 	play_all();
 	event("{\"event\":\"done\",\"failed\":0}");
 	return 0;
