@@ -124,6 +124,9 @@ void arch_mmu_activate(struct mmu *m)
 }
 
 void arch_tlb_all(void) { memset(tlb, 0, sizeof(tlb)); }
+/* Other harts' threads load no address space in any test so far. */
+void arch_tlb_range_on(u64 harts, uaddr_t start, u64 size) { }
+void arch_fence_instructions_on(u64 harts) { }
 
 void arch_tlb_page(uaddr_t va)
 {
