@@ -12,7 +12,7 @@
 static struct { spinlock_t lock; TAILQ_HEAD(, blk) list; } devices = {
 	.list = TAILQ_HEAD_INITIALIZER(devices.list),
 };
-void (*blk_added)(struct blk *b);
+void (*blk_added)(struct blk *b), (*blk_removed)(struct blk *b);
 static struct slab request_slab = SLAB("block request", struct blk_request);
 
 /* --- the list --------------------------------------------------------------------------------- */
@@ -141,6 +141,8 @@ void blk_remove(struct blk *b)
 	spin_lock(&devices.lock);
 	TAILQ_REMOVE(&devices.list, b, link);
 	spin_unlock(&devices.lock);
+	if (blk_removed)
+		blk_removed(b);
 	blk_put(b);
 }
 

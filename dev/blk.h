@@ -69,7 +69,7 @@ struct blk {
 /* Fill in name, rdev, sizes, abilities, ops and data; then it is there for all.  One reference is
  * the list's.  -EEXIST. */
 long blk_add(struct blk *b);
-extern void (*blk_added)(struct blk *b);	/* called for each, from then on; set by fs/ */
+extern void (*blk_added)(struct blk *b), (*blk_removed)(struct blk *b);	/* set by fs/; may be NULL */
 void blk_remove(struct blk *b);			/* not to be found any more; drops that reference */
 void blk_end(struct blk_request *r, long error);	/* in a task, no locks held */
 

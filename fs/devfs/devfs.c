@@ -82,11 +82,21 @@ static void disk_added(struct blk *b)
 		add_disk(dev_fs, b);
 }
 
+static void disk_removed(struct blk *b)
+{
+	u32 len = strlen(b->name);
+	struct last l = { .name = { b->name, len, name_hash(b->name, len) } };
+
+	if (dev_fs)
+		name_remove(&kernel_context, dev_fs->root, &l, false);
+}
+
 static void add_disks(struct filesystem *fs)
 {
 	for (struct blk *b = blk_next(NULL); b; b = blk_next(b))
 		add_disk(fs, b);
 	blk_added = disk_added;
+	blk_removed = disk_removed;
 }
 
 static void add_link(struct filesystem *fs, const char *name, const char *target)
