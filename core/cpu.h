@@ -51,7 +51,7 @@ struct cpu {
 	struct timeline		*timeline;	/* where tracepoints write; NULL: nowhere */
 	void *_Atomic		mmu;		/* address space loaded, struct vm *; owned by mem/ */
 	struct {
-		u64	polls, wakes, idles, irqs, steals, idle_ns;
+		u64	polls, wakes, idles, irqs, steals, idle_ns, ipis;
 	} count;
 	struct ring		rq;
 #ifdef CHECKED

@@ -562,7 +562,13 @@ struct task *exec_switch(void)
 	return t;
 }
 
-void exec_ipi(void) { atomic_store_explicit(&this_cpu()->resched, 1, memory_order_relaxed); }
+void exec_ipi(void)
+{
+	struct cpu *c = this_cpu();
+
+	c->count.ipis++;
+	atomic_store_explicit(&c->resched, 1, memory_order_relaxed);
+}
 
 /* begin() does it the other way round: who is current, then what is pending. */
 void exec_prod(struct task *t)

@@ -40,6 +40,29 @@ const char *co_name(const struct co *c)
 	return (const char *)((uintptr_t)co_text + (s32)(c->fn - (u32)(uintptr_t)co_text));
 }
 
+static bool asleep(const struct task *t)
+{
+	atomic_thread_fence(memory_order_acquire);
+	return !(atomic_load_explicit(&t->state, memory_order_relaxed) & (T_RUN | T_DONE));
+}
+
+/* A header of a task that still sleeps afterwards was whole when it was read. */
+bool task_next_wait(const struct task *t, uintptr_t *at, const char **function, u32 *line)
+{
+	uintptr_t here = *at ? *at : (uintptr_t)t->frames;
+	struct co c;
+
+	if (here + sizeof(c) > t->frames_end || !asleep(t))
+		return false;
+	c = *(const struct co *)here;
+	if (!c.at || !(c.at >> 16) || !asleep(t))	/* no frame is empty */
+		return false;
+	*at = here + (c.at >> 16);
+	*function = co_name(&c);
+	*line = c.at & 0xffff;
+	return true;
+}
+
 void task_backtrace(const struct task *t)
 {
 	const struct co *c = (const struct co *)t->frames;

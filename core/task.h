@@ -86,7 +86,10 @@ static inline void task_pending_clear(struct task *t, u32 what)
 	atomic_fetch_and(&t->pending, ~what);
 }
 
-/* Print the chain of waits of a sleeping task through log_raw(). Takes no lock. */
+/* The chain of waits of a sleeping task, from the root on: function and line of the next one behind *@at, which
+ * begins with 0.  False at the end, and when the task goes on meanwhile.  Takes no lock. */
+bool task_next_wait(const struct task *t, uintptr_t *at, const char **function, u32 *line);
+/* Print it through log_raw(). */
 void task_backtrace(const struct task *t);
 
 /* Time and instructions used so far; of the current task, too. */

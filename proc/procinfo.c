@@ -32,11 +32,14 @@ static bool visible(const struct process *p)
 	return !me || me->proc->job == p->job;
 }
 
-/* Counted; NULL if there is none to be seen. */
+/* By the number of the process or one of its threads.  Counted; NULL if there is none to be seen. */
 static struct process *find(s32 pid)
 {
 	struct process *p = process_find(pid);
+	struct thread *t = p ? NULL : thread_find(pid);
 
+	if (t)
+		p = t->proc;
 	if (p && !visible(p)) {
 		process_put(p);
 		return NULL;
@@ -431,10 +434,78 @@ static long exe_link(s32 pid, struct dentry **out)
 	return r == PENDING ? -ENOENT : r;
 }
 
+/* --- where a thread is ------------------------------------------------------------------------------------ */
+
+/* Call @put for thread @tid, its process locked. */
+static long with_thread(s32 tid, struct text *t, void (*put)(struct text *t, const struct thread *of))
+{
+	struct process *p = find(tid);
+	struct thread *of;
+	long r = -ESRCH;
+
+	if (!p)
+		return r;
+	{
+		guard(&p->lock);
+		TAILQ_FOREACH(of, &p->threads, link)
+			if (of->tid == tid) {
+				put(t, of);
+				r = 0;
+			}
+	}
+	process_put(p);
+	return r;
+}
+
+static void put_stack(struct text *t, const struct thread *of)
+{
+	const char *function;
+	uintptr_t at = 0;
+	u32 line;
+
+	while (task_next_wait(&of->task, &at, &function, &line))
+		text_add(t, "[<0>] %s:%u\n", function, line);
+}
+
+/* The innermost function that keeps a frame; Linux writes no newline either. */
+static void put_wchan(struct text *t, const struct thread *of)
+{
+	const char *function = "0";
+	uintptr_t at = 0;
+	u32 line;
+
+	while (task_next_wait(&of->task, &at, &function, &line))
+		;
+	text_add(t, "%s", function);
+}
+
+static void put_syscall(struct text *t, const struct thread *of)
+{
+	struct context ctx = of->ctx;		/* as it was when it went to sleep, if it does */
+	const u64 *a = ctx_args(&ctx);
+	uintptr_t at = 0;
+	const char *function;
+	u32 line;
+
+	if (!task_next_wait(&of->task, &at, &function, &line)) {
+		text_add(t, "running\n");
+	} else if (of->call_state == CALL_BEGUN || of->call_state == CALL_NEW) {
+		text_add(t, "%lu 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx 0x%lx\n", ctx_number(&ctx), a[0], a[1],
+			 a[2], a[3], a[4], a[5], ctx_sp(&ctx), ctx_pc(&ctx));
+	} else {
+		text_add(t, "-1 0x%lx 0x%lx\n", ctx_sp(&ctx), ctx_pc(&ctx));
+	}
+}
+
+static long stack(s32 pid, struct text *t) { return with_thread(pid, t, put_stack); }
+static long wchan(s32 pid, struct text *t) { return with_thread(pid, t, put_wchan); }
+static long syscall(s32 pid, struct text *t) { return with_thread(pid, t, put_syscall); }
+
 static const struct procfs_file process_files[] = {
 	{ "cmdline", 0444, cmdline },	{ "comm", 0444, comm },		{ "environ", 0400, environ },
 	{ "maps", 0444, maps },		{ "stat", 0444, stat },		{ "statm", 0444, statm },
-	{ "status", 0444, status },	{ 0 },
+	{ "status", 0444, status },	{ "stack", 0400, stack },	{ "wchan", 0444, wchan },
+	{ "syscall", 0400, syscall },	{ 0 },
 };
 
 static const struct procfs_link process_links[] = {

@@ -53,14 +53,15 @@ def threads():
             yield t['task'].address, 'tid %d' % int(t['tid'])
 
 
-def timers(root):
-    todo = [number(root)]
+def timers(queue):
+    """Trees, one of each rank in use."""
+    todo = [number(queue['root'][i]) for i in range(64) if number(queue['used']) >> i & 1]
     while todo:
         at = todo.pop()
         if not at:
             continue
         t = pointer(at, 'struct timer')
-        todo += [number(t['next']), number(t['child'])]
+        todo += [number(t['child'])] + ([number(t['next'])] if number(t['prev']) else [])
         yield outer(at, 'struct task', 'timer')
 
 

@@ -284,6 +284,7 @@ static async long proc_task_lookup(struct inode *dir, const char *name, u32 len,
 
 	if (tid <= 0 || processes->next_thread(n.pid, tid - 1) != tid)
 		return -ENOENT;
+	n.pid = tid;
 	return found(make(dir->fs, I_DIR | 0555, &proc_thread_ops, &n, SLOT_DIR), out);
 }
 

@@ -97,8 +97,22 @@ static long stat(struct text *t)
 	return 0;
 }
 
+/* Ours, not Linux's: what the executor counted. */
+static long harts(struct text *t)
+{
+	text_add(t, "hart   switches      wakes     steals       ipis interrupts      idles        idle_ns\n");
+	for (u32 i = 0; i < cpu_count; i++) {
+		struct cpu *c = &cpus[i];
+
+		text_add(t, "%4u %10lu %10lu %10lu %10lu %10lu %10lu %14lu\n", i, c->count.polls, c->count.wakes,
+			 c->count.steals, c->count.ipis, c->count.irqs, c->count.idles, c->count.idle_ns);
+	}
+	return 0;
+}
+
 void procfs_system_add(void)
 {
+	procfs_add("weir/harts", harts);
 	procfs_add("meminfo", meminfo);
 	procfs_add("uptime", uptime);
 	procfs_add("loadavg", loadavg);
