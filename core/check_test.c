@@ -3,7 +3,7 @@
  * check_test.c: every mistake the checked build promises to find, in a child process that must die
  * of a panic with the right words; and what panic and log print.
  */
-// links: core/exec.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c
+// links: core/exec.c core/rcu.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c
 #include <sys/wait.h>
 #include <unistd.h>
 #include "core/test.h"

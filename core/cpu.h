@@ -28,6 +28,16 @@ struct ring {
 	_Atomic(struct task *)	buf[RING];
 };
 
+/* Memory to be freed when nobody looks at it any more: core/rcu.h. */
+struct rcu_head {
+	struct rcu_head	*next;
+	void		(*fn)(struct rcu_head *h);
+};
+struct rcu_list {
+	struct rcu_head	*first, *last;
+	u64		count;
+};
+
 struct cpu {
 	u64			arch[8];	/* first; private to arch/ and known to its assembly */
 	_Atomic(struct task *)	current;	/* being polled; NULL in the executor itself */
@@ -47,7 +57,8 @@ struct cpu {
 	struct timer_heap	timers;		/* under timer_lock, as is timer_next */
 	spinlock_t		timer_lock;
 	u32			hart;		/* the machine's number */
-	_Atomic u64		quiet;		/* RCU: epoch last seen between two polls */
+	_Atomic u64		quiet;		/* RCU: epoch last seen between two polls, or RCU_ASLEEP */
+	struct rcu_list		freed;		/* in this poll */
 	struct timeline		*timeline;	/* where tracepoints write; NULL: nowhere */
 	void *_Atomic		mmu;		/* address space loaded, struct vm *; owned by mem/ */
 	struct {

@@ -12,6 +12,7 @@
 #include <string.h>
 #include "core/check.h"
 #include "core/log.h"
+#include "core/rcu.h"
 #include "core/time.h"
 #include "core/timeline.h"
 #include "core/wait.h"
@@ -445,6 +446,8 @@ bool exec_step(void)
 	struct cpu *c = this_cpu();
 	struct task *t;
 
+	if (unlikely(!rcu_idle(c)))
+		rcu_pass(c);
 	t = next_task(c);
 	if (likely(t)) {
 		poll(c, t);
@@ -452,7 +455,7 @@ bool exec_step(void)
 	}
 	skip_time(c);
 	expire_timers(c);
-	return !inbox_empty(c) || !ring_empty(&c->rq) || c->backlog || c->due;
+	return !inbox_empty(c) || !ring_empty(&c->rq) || c->backlog || c->due || c->freed.first;
 }
 
 /* What this hart could run now without looking into slots and backlogs, which are their owners'. */
@@ -473,7 +476,7 @@ static void idle(struct cpu *c)
 	atomic_fetch_or(&idle_harts, bit);
 	atomic_thread_fence(memory_order_seq_cst);
 	arch_irq_off();
-	if (!work_in_sight(c)) {
+	if (!work_in_sight(c) && rcu_sleep(c)) {
 		c->count.idles++;
 		timer_arm(c, timer_next());
 		timeline(TL_IDLE, 0, 0, 0);
@@ -481,6 +484,7 @@ static void idle(struct cpu *c)
 	}
 	arch_irq_on();
 	atomic_fetch_and(&idle_harts, ~bit);
+	rcu_awake(c);
 	skip_time(c);
 	expire_timers(c);
 }
@@ -545,6 +549,8 @@ struct task *exec_switch(void)
 
 	if (unlikely(atomic_load_explicit(&c->resched, memory_order_relaxed)) || check_no_switch())
 		return NULL;
+	if (unlikely(!rcu_idle(c)))
+		return NULL;				/* somebody waits for the end of this poll */
 	if (!atomic_load_explicit(&c->slot, memory_order_relaxed) && ring_empty(&c->rq))
 		return NULL;
 	account(c, t);

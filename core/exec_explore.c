@@ -218,8 +218,11 @@ const struct scenario exec_two_irqs = { "two-in-the-inbox", 2, two_irqs, all_end
 
 static struct task many[RING + 2];
 static u32 counted;
+static bool ran[RING + 2];
 static long counts_one(struct co *co, struct task *t)
 {
+	must(!ran[t - many]);
+	ran[t - many] = true;
 	counted++;
 	return 0;
 }
@@ -232,6 +235,7 @@ static long fills(struct co *co, struct task *t)
 static void full(void)
 {
 	counted = 0;
+	memset(ran, 0, sizeof(ran));
 	for (u32 i = 0; i < RING + 2; i++)
 		task_init(&many[i], "many", 0, counts_one, NULL);
 	actor_start(&a, 0, fills, NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* exec_test.c: the executor on one hart: order, fairness, frames, accounting, slices. */
-// links: core/exec.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c
+// links: core/exec.c core/rcu.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c
 #include <unistd.h>
 #include "core/test.h"
 

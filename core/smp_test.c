@@ -3,7 +3,7 @@
  * smp_test.c: the same executor on several harts at once, with real interrupts: nothing is lost,
  * nothing runs twice.  Also runs under ThreadSanitizer.
  */
-// links: core/exec.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c
+// links: core/exec.c core/rcu.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c
 // sanitize: thread
 #include <unistd.h>
 #include "core/test.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* timer_test.c: deadlines: past, equal, never, restarted, stopped, and very many. */
-// links: core/exec.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c
+// links: core/exec.c core/rcu.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c
 #include "core/clock_page.h"
 #include "core/test.h"
 

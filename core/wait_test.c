@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* wait_test.c: queues, signals against waits, deadlines, fair locks; on one hart. */
-// links: core/exec.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c
+// links: core/exec.c core/rcu.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c
 #include "core/test.h"
 
 HEARING

@@ -4,7 +4,7 @@
  * one that is quick, or slow, gives its ports away, or lies.
  */
 // links: dev/console.c dev/virtio_console.c dev/virtqueue.c dev/frame.c
-// links: core/exec.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c
+// links: core/exec.c core/rcu.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c
 // links: core/panic.c core/check.c lib/print.c lib/text.c arch/host/cpu.c
 #include <linux/virtio_console.h>
 #include "core/test.h"

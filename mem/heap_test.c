@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* heap_test.c: classes, large blocks, typed slabs, and what the checked build finds. */
-// links: core/exec.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c arch/host/mmu.c mem/page.c mem/heap.c
+// links: core/exec.c core/rcu.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c arch/host/mmu.c mem/page.c mem/heap.c
 #include <sys/wait.h>
 #include <unistd.h>
 #include "mem/test.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* page_test.c: buddies, stacks of frames, references, accounts. */
-// links: core/exec.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c arch/host/mmu.c mem/page.c mem/heap.c
+// links: core/exec.c core/rcu.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c arch/host/mmu.c mem/page.c mem/heap.c
 #include "mem/test.h"
 
 /* Blocks of all orders, in any order, never overlap and come back whole. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* pageset_test.c: the radix tree against a plain table, at small and enormous indexes. */
-// links: core/exec.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c arch/host/mmu.c mem/page.c mem/heap.c mem/pageset.c
+// links: core/exec.c core/rcu.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c arch/host/mmu.c mem/page.c mem/heap.c mem/pageset.c
 #include "mem/pageset.h"
 #include "mem/test.h"
 

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "arch/arch.h"
-#include "core/cpu.h"
+#include "core/rcu.h"
 
 enum { HARTS = 64, REQUESTS = 64 };
 enum { PENDING_TIMER = 1, PENDING_IPI = 2, PENDING_EXTERNAL = 4 };
@@ -60,8 +60,7 @@ static void run_requests(struct hart *h)
 
 static void dispatch(struct hart *h, u32 bits)
 {
-	host_cpu->irq_depth++;
-	host_cpu->count.irqs++;
+	irq_enter(host_cpu);
 	if (bits & PENDING_TIMER)
 		kernel_timer_irq();
 	if (bits & PENDING_IPI)

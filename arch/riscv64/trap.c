@@ -4,6 +4,7 @@
  * faults of the kernel itself (which are a fixup in a checked user copy, or the end).
  */
 #include "arch/riscv64/private.h"
+#include "core/rcu.h"
 #include "core/timeline.h"
 
 extern const struct fixup { u64 from, to, target; } fixups_start[], fixups_end[];
@@ -13,8 +14,7 @@ void interrupt(u64 cause)
 {
 	struct cpu *c = this_cpu();
 
-	c->irq_depth++;
-	c->count.irqs++;
+	irq_enter(c);
 	timeline(TL_IRQ, (u32)cause, 0, 0);
 	switch (cause & ~TRAP_INTERRUPT) {
 	case IRQ_TIMER:

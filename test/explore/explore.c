@@ -6,8 +6,8 @@
  * instead of the sanitizer: each atomic operation calls us before it is done, each plain access says
  * where it goes.  Harts are fibres; before an operation on a word that several of them use (or a hart
  * and its interrupt handlers), another one may go on.  So a run is a list of decisions, and all lists
- * are tried, depth first, with at most so many deviations from the plain order: go on until you
- * stop, then the next one does.
+ * are tried, depth first, with at most so many deviations from a plain order: go on until you
+ * stop, then the first one in a list does; all such lists are tried, too.
  *
  * Weak memory: a store or the store of a read-modify-write may be delayed (this is a deviation, too): others see it only when its fibre meets a fence or a later release store, stops, or is gone on with
  * after a switch.  What must be ordered without one is ordered by happens-before: each atomic
@@ -83,6 +83,7 @@ static struct explorer {
 	struct fibre	fibre[FIBRES];
 	struct fibre	*current;
 	u32		fibres, run, steps;
+	u8		rank[FIBRES];		/* who goes on when somebody stops: the first that can */
 	u32		bound, deviations;	/* allowed in a run; left in this one */
 	u64		seed;
 	u64		random;			/* 0: all orders; else the state of a generator */
@@ -155,9 +156,9 @@ static const char *fibre_name(u32 i)
 /* One line for each stretch that one fibre ran. */
 static void print_schedule(bool all)
 {
-	u32 from = 1;
+	u32 from = x->fibres + 1;		/* before that the order was chosen */
 
-	for (u32 i = 1; i <= x->steps && i <= STEPS; i++) {
+	for (u32 i = from; i <= x->steps && i <= STEPS; i++) {
 		struct step *s = &x->trace[i];
 		bool last = i == x->steps || x->trace[i + 1].fibre != s->fibre;
 
@@ -442,10 +443,12 @@ static void wake_spinners(uintptr_t at)
 			x->fibre[i].state = READY;
 }
 
+static void claim(uintptr_t at);
 static void apply(struct delayed *d)
 {
 	struct sync *s = sync_of(d->at);
 
+	claim(d->at);
 	memcpy((void *)d->at, &d->value, d->size);
 	if (d->rmw)
 		join(s->clock, d->clock);
@@ -456,9 +459,13 @@ static void apply(struct delayed *d)
 
 static void flush(struct fibre *f)
 {
-	for (u32 i = 0; i < f->buffered; i++)
-		apply(&f->buffer[i]);
-	f->buffered = 0;
+	struct delayed d;
+
+	while (f->buffered) {
+		d = f->buffer[0];
+		memmove(f->buffer, f->buffer + 1, --f->buffered * sizeof(d));
+		apply(&d);
+	}
 }
 
 /* A word in the middle of somebody's read-modify-write is his until it is written. */
@@ -526,7 +533,7 @@ static void take_interrupts(void)
 
 		f->pending = 0;
 		host_irq_on = false;
-		f->cpu->irq_depth++;
+		watched_irq_enter(f->cpu);
 		if (bits & BIT_TIMER)
 			exec_timer_irq();
 		for (u32 i = 0; bits & BIT_EXTERNAL && i < f->requests; i++) {
@@ -546,12 +553,24 @@ static bool can_go_on(struct fibre *f)
 			(f->state == SPINNING && f->irq_on)));
 }
 
+static bool maybe_switch(void)
+{
+	u8 option[FIBRES + 1] = { GO_ON }, to;
+	u32 n = 1;
+
+	for (u32 i = 0; x->deviations && i < x->fibres; i++)
+		if (&x->fibre[i] != x->current && can_go_on(&x->fibre[i]))
+			option[n++] = i + 1;
+	to = decide(option, n);
+	if (to)
+		switch_to(&x->fibre[to - 1]);
+	return to;
+}
+
 /* Before an atomic operation: true, the word is shared. */
 static bool point(uintptr_t at, bool write, char kind, void *pc)
 {
 	struct fibre *f = x->current;
-	u8 option[FIBRES + 1] = { GO_ON }, to;
-	u32 n = 1;
 	bool shared;
 
 	if (++x->steps > STEPS)
@@ -559,13 +578,9 @@ static bool point(uintptr_t at, bool write, char kind, void *pc)
 	x->trace[x->steps] = (struct step){ f - x->fibre, kind, pc, at };
 	shared = is_shared(at, write);
 	f->last = at;
-	for (u32 i = 0; shared && x->deviations && i < x->fibres; i++)
-		if (&x->fibre[i] != f && can_go_on(&x->fibre[i]))
-			option[n++] = i + 1;
-	if ((to = decide(option, n))) {
-		switch_to(&x->fibre[to - 1]);
-		f->last = at;
-	}
+	if (shared)
+		maybe_switch();
+	f->last = at;
 	return shared;
 }
 
@@ -620,6 +635,9 @@ static void stop_current(enum state how)
 	u8 option[FIBRES];
 	u32 n = 0, spinning = 0;
 
+	/* It may stop before its stores are seen; who spins then looks again. */
+	if (me->buffered && maybe_switch() && how == SPINNING)
+		return;
 	flush(me);
 	me->state = how;
 	me->irq_on = host_irq_on;
@@ -627,12 +645,9 @@ static void stop_current(enum state how)
 	for (u32 i = 0; i < x->fibres; i++)
 		spinning += x->fibre[i].state == SPINNING;
 	do {
-		for (u32 i = 1; i <= x->fibres; i++) {
-			u32 k = (me - x->fibre + i) % x->fibres;
-
-			if (can_go_on(&x->fibre[k]))
-				option[n++] = k + 1;
-		}
+		for (u32 i = 0; i < x->fibres; i++)
+			if (can_go_on(&x->fibre[x->rank[i]]))
+				option[n++] = x->rank[i] + 1;
 	} while (!n && !spinning && ring_timer());
 	if (!n && spinning)
 		explore_fail("%u spin and nobody goes on", spinning);
@@ -902,7 +917,6 @@ static void set_up(const struct scenario *s)
 	x->steps = x->at = x->logged = 0;
 	x->current = NULL;
 	x->fibres = s->harts;
-	x->deviations = x->bound + 1;
 	for (u32 i = 0; i < s->harts; i++) {
 		fibre_init(i, &cpus[i], NULL);
 		exec_init(&cpus[i], i, i);
@@ -914,20 +928,39 @@ static void set_up(const struct scenario *s)
 	s->setup();
 }
 
+/* The order in which fibres go on, if nothing deviates from it: any. */
+static void choose_ranks(void)
+{
+	u8 left[FIBRES] = { 1, 2, 3, 4, 5 }, to;
+
+	x->deviations = FIBRES;				/* these are free */
+	for (u32 i = 0, n = x->fibres; n; i++, n--) {
+		x->steps++;
+		to = decide(left, n);
+		x->rank[i] = to - 1;
+		for (u32 k = 0, m = 0; k < n; k++)
+			if (left[k] != to)
+				left[m++] = left[k];
+	}
+	x->deviations = x->bound;
+}
+
+static void start(struct fibre *f)
+{
+	x->current = f;
+	host_cpu = f->cpu;
+	host_irq_on = false;
+	f->started = true;
+	setcontext(&f->first);
+}
+
 /* One run: false if it failed. */
 static bool run_once(const struct scenario *s)
 {
 	set_up(s);
 	if (!_setjmp(x->over)) {
-		static const u8 all[FIBRES] = { 1, 2, 3, 4, 5 };
-		struct fibre *first = &x->fibre[decide(all, x->fibres) - 1];
-
-		x->deviations = x->bound;		/* who begins is free */
-		x->current = first;
-		host_cpu = first->cpu;
-		host_irq_on = false;
-		first->started = true;
-		setcontext(&first->first);
+		choose_ranks();
+		start(&x->fibre[x->rank[0]]);
 	}
 	x->current = NULL;
 	if (!x->failed && !x->grew && !_setjmp(x->over)) {

@@ -54,4 +54,5 @@ static inline void actor_start(struct actor *a, u32 hart, long (*main)(struct co
 	task_wake(&a->t);
 }
 
+void watched_irq_enter(struct cpu *c);		/* irq_enter(), from a file that is watched */
 extern const struct scenario *const scenarios[];	/* ends in NULL */
