@@ -147,7 +147,10 @@ static inline long tree_own(struct vm *v, struct dead *dead)
 {
 	u32 refs = atomic_load_explicit(&v->tree->refs, memory_order_acquire);
 
-	return likely(refs == 1) ? 0 : tree_copy(v, dead);
+	if (unlikely(refs > 1))
+		return tree_copy(v, dead);
+	atomic_store_explicit(&v->tree->first_count, 0, memory_order_relaxed);
+	return 0;
 }
 
 /* Without the lock of the tree: first area with end > addr. */

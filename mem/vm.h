@@ -36,10 +36,14 @@ struct area {				/* [start, end) */
 };
 
 /* Areas by address; spaces share a tree as long as none of them changes it. */
+enum { VM_FIRST = 4 };
 struct area_tree {
 	_Atomic u32	refs;
 	bool		special;	/* some area may be VM_LOCKED or VM_DONTFORK */
 	RB_HEAD(areas, area) head;
+	/* Numbers of the pages a child wrote first, as these areas are: fork copies them at once. */
+	_Atomic u32	first_count, first[VM_FIRST];
+	u32		forks;
 };
 
 /* How areas hold their files: set by the room that has files (sys/mem.c); NULL: not counted. */
@@ -77,6 +81,7 @@ struct vm {
 	u64		limit;		/* RLIMIT_AS, bytes */
 	_Atomic u64	faults;
 	bool		forked;		/* there may be tables that are shared or lent */
+	bool		watched;	/* a child whose first writes are noted in the tree */
 	u32		lent_count;
 	struct lent	lent[VM_LENT];	/* not cleared */
 };

@@ -224,6 +224,20 @@ static inline struct page *page_duplicate(struct vm *v, struct page *from)
 /* The entry's reference is its own, not that of the table it was lent by. */
 static inline bool entry_owns(const struct fault *f) { return !f->lent || pte_own(*f->e); }
 
+/* fork copies these at once for the next children: it is the C library's fork() that writes to them. */
+static void note_first(struct vm *v, uaddr_t addr)
+{
+	struct area_tree *t = v->tree;
+	u32 n = atomic_load_explicit(&t->first_count, memory_order_relaxed);
+
+	if (n == VM_FIRST) {
+		v->watched = false;
+		return;
+	}
+	atomic_store_explicit(&t->first[n], addr >> PAGE_SHIFT, memory_order_relaxed);
+	atomic_store_explicit(&t->first_count, n + 1, memory_order_release);
+}
+
 static __attribute__((noinline)) long copy_on_write(const struct fault *f)
 {
 	struct page *old = entry_page(*f->e), *p;
@@ -243,6 +257,8 @@ static __attribute__((noinline)) long copy_on_write(const struct fault *f)
 	pages_flush(f->v, f->addr, f->addr + PAGE_SIZE);
 	if (own)
 		page_put(old);
+	else if (f->v->watched)
+		note_first(f->v, f->addr);
 	return 0;
 }
 

@@ -17,12 +17,17 @@
  *  - a plain copy, each entry with a reference, where there is no room to remember a loan.
  *
  * What a loan keeps alive needlessly is bounded by its list: LENT_OWN frames.
+ *
+ * A child writes to its stack at once, and its C library's fork() to the same few pages in every child.
+ * Those are copied by the fork itself, which spares the faults: the page at the stack pointer, and the
+ * first pages that a child wrote while the areas were the same.  Each RELEARN forks the next child's
+ * faults are noted anew.
  */
 #include <string.h>
 #include "core/log.h"
 #include "mem/vm_private.h"
 
-enum { ENTRIES = PT_SPAN >> PAGE_SHIFT };
+enum { ENTRIES = PT_SPAN >> PAGE_SHIFT, RELEARN = 64 };
 
 /* --- tables ----------------------------------------------------------------------------------- */
 
@@ -244,7 +249,12 @@ long tables_own(struct vm *v, uaddr_t start, uaddr_t end)
 
 /* --- fork ------------------------------------------------------------------------------------- */
 
-struct fork { struct vm *to, *from; uaddr_t hot; bool changed; };
+struct fork {
+	struct vm	*to, *from;
+	uaddr_t		hot;
+	bool		changed;	/* translations of the parent */
+	u32		firsts;		/* pages in from->tree->first */
+};
 
 /* No private entry of the table may be written through any more. */
 static void protect_table(struct fork *f, pte_t *t, uaddr_t base)
@@ -314,6 +324,37 @@ static void fork_table(struct fork *f, pte_t *d, pte_t *s, uaddr_t base)
 	}
 }
 
+/* A copy of page @n of a table on loan; without memory the child will see. */
+static void copy_first(struct vm *v, struct lent *l, u32 n)
+{
+	pte_t *e = l->table + n, old = *e;
+	struct page *from = entry_page(old), *p;
+
+	if (!pte_present(old) || !pte_cow(old) || pte_own(old) || from == zero_page)
+		return;
+	p = page_alloc_for(v->charge, false);
+	if (!p)
+		return;
+	page_copy(page_virt(p), page_virt(from));
+	*e = pte_of_copy(old, page_phys(p));
+	lent_note(l, e, old);
+}
+
+static void copy_firsts(struct fork *f, pte_t *link, uaddr_t base)
+{
+	struct area_tree *t = f->from->tree;
+
+	for (u32 i = 0; i < f->firsts; i++) {
+		uaddr_t at = (u64)atomic_load_explicit(&t->first[i], memory_order_relaxed) << PAGE_SHIFT;
+
+		if (at - base >= PT_SPAN)
+			continue;
+		if (link_marks(*link) == LINK_SHARED && !borrow(f->to, link, base))
+			return;
+		copy_first(f->to, &f->to->lent[f->to->lent_count - 1], table_index(at));
+	}
+}
+
 static long fork_link(struct fork *f, pte_t *link, uaddr_t base)
 {
 	pte_t *to = arch_link(&f->to->mmu, base), *copy;
@@ -332,24 +373,43 @@ static long fork_link(struct fork *f, pte_t *link, uaddr_t base)
 	*link = link_make(link_table(*link), LINK_SHARED);
 	table_get(link_table(*link));
 	arch_link_add(&f->to->mmu, to, base, *link);
+	copy_firsts(f, to, base);
 	return 0;
+}
+
+/* How many pages of the list to copy; none when it is time to make a new one. */
+static u32 firsts_known(struct vm *to, struct area_tree *t)
+{
+	u32 n = atomic_load_explicit(&t->first_count, memory_order_acquire);
+
+	if (n && ++t->forks % RELEARN == 0) {
+		n = 0;
+		atomic_store_explicit(&t->first_count, 0, memory_order_relaxed);
+	}
+	to->watched = !n;
+	return n;
 }
 
 long tables_fork(struct vm *to, struct vm *from, uaddr_t hot)
 {
-	struct fork f = { to, from, align_down(hot, PAGE_SIZE), false };
+	struct fork f = { .to = to, .from = from, .hot = USER_TOP };
 	u64 most = table_count(from) - 1, cursor = 0;
 	uaddr_t base;
 	long err = 0;
 
 	if (!charge_try(to->charge, most))
 		return -ENOMEM;
+	if (likely(!loaded_elsewhere(from))) {	/* nobody writes while we copy */
+		f.hot = align_down(hot, PAGE_SIZE);
+		f.firsts = firsts_known(to, from->tree);
+	}
 	for (pte_t *link; !err && (link = arch_link_next(&from->mmu, &cursor, &base)); )
 		err = fork_link(&f, link, base);
 	to->charged_tables = table_count(to);
 	charge_back(to->charge, most + 1 - to->charged_tables);
 	to->resident = to->peak_resident = from->resident;
 	to->forked = from->forked = true;
+	from->watched = false;
 	if (f.changed)
 		pages_flush(from, 0, USER_TOP);
 	return err;

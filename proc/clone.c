@@ -85,9 +85,6 @@ static void clone_registers(struct thread *n, struct thread *t, const struct clo
 		ctx_set_tls(&n->ctx, q->tls);
 	n->sig_mask = t->sig_mask;
 	n->set_child_tid = q->flags & CLONE_CHILD_SETTID ? q->child_tid : 0;
-	/* The child begins by writing there: sparing it a fault.  What fails, the child will see. */
-	if (n->set_child_tid && n->vm != t->vm)
-		(void)!vm_fault(n->vm, n->set_child_tid, ACCESS_WRITE);
 	n->clear_child_tid = q->flags & CLONE_CHILD_CLEARTID ? q->child_tid : 0;
 	if (!(q->flags & CLONE_VM) || q->flags & CLONE_VFORK) {
 		n->altstack_sp = t->altstack_sp;

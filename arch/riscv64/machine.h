@@ -104,6 +104,11 @@ static inline pte_t pte_with_phys(pte_t like, paddr_t pa) { return like | pa >> 
 static inline pte_t pte_hide(pte_t e) { return e & ~(u64)PTE_V; }
 static inline pte_t pte_mark_cow(pte_t e) { return (e & ~(u64)(PTE_W | PTE_D)) | PTE_COW; }
 
+/* @e for its copy at @pa, which may be written. */
+static inline pte_t pte_of_copy(pte_t e, paddr_t pa)
+{
+	return (e & 0x3ff & ~(u64)PTE_COW) | PTE_W | PTE_D | pa >> PAGE_SHIFT << 10;
+}
 static inline bool pte_own(pte_t e) { return e & PTE_OWN; }
 static inline pte_t pte_mark_own(pte_t e) { return e | PTE_OWN; }
 static inline pte_t pte_unmark_own(pte_t e) { return e & ~(u64)PTE_OWN; }

@@ -28,7 +28,7 @@ def run(line, n, tmp):
         f.write(f'#!/bin/sh\nexec qemu-system-riscv64 "$@" -seed 1 -plugin file={BUILD}/profile/insn.so,out={counts}\n')
     os.chmod(qemu, 0o755)
     r = subprocess.run([TOP + '/weir', 'run', '--icount', '-m', '256M', '--kernel', OUT + '/weir.elf', '--qemu', qemu,
-                        '--append', 'noaslr seed=1', '--', BUILD + '/bench/bench', '--count', str(n), line],
+                        '--append', os.environ.get('APPEND', 'noaslr seed=1'), '--', BUILD + '/bench/bench', '--count', str(n), line],
                        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300)
     if r.returncode or ' - ' in r.stdout:
         sys.exit(f'profile: {line} failed: {r.stdout}{r.stderr}')
