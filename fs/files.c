@@ -59,8 +59,8 @@ long file_path(struct file *f, char *buf, size_t size)
 	if (f->ops->name)
 		n = snprint(buf, size, "anon_inode:[%s]", f->ops->name);
 	else
-		n = snprint(buf, size, "%s:[%lu]", inode_kind(f->inode) == I_FIFO ? "pipe" : "anon",
-			    f->inode->ino);
+		n = snprint(buf, size, "%s:[%lu]", inode_kind(f->inode) == I_FIFO ? "pipe" :
+			    inode_kind(f->inode) == I_SOCK ? "socket" : "anon", f->inode->ino);
 	return (size_t)n < size ? n : -ENAMETOOLONG;
 }
 

@@ -22,12 +22,13 @@
 #include "lib/print.h"
 #include "mem/heap.h"
 #include "sys/path.h"
+#include "sys/sockets.h"
 
 enum { FLOCK_SH = 1, FLOCK_EX = 2, FLOCK_NB = 4, FLOCK_UN = 8 };
 
 /* --- read and write ------------------------------------------------------------------------------ */
 
-static __attribute__((noinline)) long broken_pipe(void)
+__attribute__((noinline)) long broken_pipe(void)
 {
 	struct thread *t = thread_current();
 	struct siginfo_k info = { .signo = SIGPIPE, .code = SI_USER, .pid = t->proc->pid,

@@ -8,6 +8,7 @@
 #include "core/timeline.h"
 #include "lib/print.h"
 #include "proc/job.h"
+<<<<<<< HEAD
 #include "proc/timeline.h"
 #include "sys/table.h"
 
@@ -18,6 +19,18 @@ extern const struct syscall file_calls[], dir_calls[], stat_calls[], poll_calls[
 static const struct syscall *const lists[] = {
 	file_calls, dir_calls, stat_calls, poll_calls, mem_calls, process_calls, signal_calls,
 	sched_calls, clock_calls, timer_calls, ident_calls, futex_calls, epoll_calls,
+=======
+#include "sys/sockets.h"
+#include "sys/table.h"
+
+extern const struct syscall file_calls[], dir_calls[], stat_calls[], poll_calls[], mem_calls[],
+	process_calls[], signal_calls[], time_calls[], ident_calls[],
+	futex_calls[], epoll_calls[], socket_calls[], message_calls[];
+
+static const struct syscall *const lists[] = {
+	file_calls, dir_calls, stat_calls, poll_calls, mem_calls, process_calls, signal_calls,
+	time_calls, ident_calls, futex_calls, epoll_calls, socket_calls, message_calls,
+>>>>>>> 1900e60 (Unix sockets: streams, datagrams, seqpackets; names, descriptors and credentials in messages; lost sockets are found)
 };
 
 enum { CALL_LEAVES = -4098 };		/* result of call_leaves() */
@@ -56,8 +69,12 @@ static async long timed_call(struct co *co, const u64 *a)
 
 void syscall_init(void)
 {
+<<<<<<< HEAD
 	bool timed = timeline_wanted();
 
+=======
+	socket_calls_init();
+>>>>>>> 1900e60 (Unix sockets: streams, datagrams, seqpackets; names, descriptors and credentials in messages; lost sockets are found)
 	for (u32 i = 0; i < SYSCALLS; i++)
 		fast[i].fn = traced[i].fn = call_leaves;
 	for (u32 i = 0; i < ARRAY_SIZE(lists); i++)
