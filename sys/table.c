@@ -8,30 +8,32 @@
 #include "core/timeline.h"
 #include "lib/print.h"
 #include "proc/job.h"
-<<<<<<< HEAD
 #include "proc/timeline.h"
-#include "sys/table.h"
-
-extern const struct syscall file_calls[], dir_calls[], stat_calls[], poll_calls[], mem_calls[],
-	process_calls[], signal_calls[], sched_calls[], clock_calls[], timer_calls[], ident_calls[],
-	futex_calls[], epoll_calls[];
-
-static const struct syscall *const lists[] = {
-	file_calls, dir_calls, stat_calls, poll_calls, mem_calls, process_calls, signal_calls,
-	sched_calls, clock_calls, timer_calls, ident_calls, futex_calls, epoll_calls,
-=======
 #include "sys/sockets.h"
 #include "sys/table.h"
 
-extern const struct syscall file_calls[], dir_calls[], stat_calls[], poll_calls[], mem_calls[],
-	process_calls[], signal_calls[], time_calls[], ident_calls[],
-	futex_calls[], epoll_calls[], socket_calls[], message_calls[];
+/* One a line: whoever adds one changes no other line. */
+#define LISTS(X)	\
+	X(file_calls) \
+	X(dir_calls) \
+	X(stat_calls) \
+	X(poll_calls) \
+	X(epoll_calls) \
+	X(socket_calls) \
+	X(message_calls) \
+	X(mem_calls) \
+	X(process_calls) \
+	X(signal_calls) \
+	X(futex_calls) \
+	X(sched_calls) \
+	X(clock_calls) \
+	X(timer_calls) \
+	X(ident_calls)
 
-static const struct syscall *const lists[] = {
-	file_calls, dir_calls, stat_calls, poll_calls, mem_calls, process_calls, signal_calls,
-	time_calls, ident_calls, futex_calls, epoll_calls, socket_calls, message_calls,
->>>>>>> 1900e60 (Unix sockets: streams, datagrams, seqpackets; names, descriptors and credentials in messages; lost sockets are found)
-};
+#define DECLARE(list) extern const struct syscall list[];
+#define ENTRY(list) list,
+LISTS(DECLARE)
+static const struct syscall *const lists[] = { LISTS(ENTRY) };
 
 enum { CALL_LEAVES = -4098 };		/* result of call_leaves() */
 
@@ -69,12 +71,9 @@ static async long timed_call(struct co *co, const u64 *a)
 
 void syscall_init(void)
 {
-<<<<<<< HEAD
 	bool timed = timeline_wanted();
 
-=======
 	socket_calls_init();
->>>>>>> 1900e60 (Unix sockets: streams, datagrams, seqpackets; names, descriptors and credentials in messages; lost sockets are found)
 	for (u32 i = 0; i < SYSCALLS; i++)
 		fast[i].fn = traced[i].fn = call_leaves;
 	for (u32 i = 0; i < ARRAY_SIZE(lists); i++)
