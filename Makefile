@@ -132,9 +132,11 @@ HEADERS	= $(wildcard arch/*.h $(ROOMS:%=%/*.h))
 TESTS	:= $(wildcard lib/*_test.c core/*_test.c mem/*_test.c dev/*_test.c fs/*_test.c proc/*_test.c)
 TSAN	:= $(if $(TESTS),$(shell grep -l '^// sanitize: thread' $(TESTS)))
 FUZZERS	:= $(wildcard lib/*_fuzz.c core/*_fuzz.c mem/*_fuzz.c fs/*_fuzz.c)
-# $(FS_LINKS): all of fs/ and what it stands on.
-FS_LINKS := $(filter-out %_test.c %_fuzz.c,$(wildcard mem/*.c fs/*.c fs/*/*.c)) dev/blk.c dev/partition.c lib/partition.c lib/crc32.c lib/print.c lib/text.c lib/cpio.c \
+# $(FS_LINKS), $(MEM_LINKS): all of fs/ or mem/ and what it stands on.
+MEM_LINKS := $(filter-out %_test.c %_fuzz.c,$(wildcard mem/*.c)) lib/print.c \
 	  $(addprefix core/,exec.c rcu.c task.c wait.c timer.c clock.c log.c panic.c check.c) arch/host/cpu.c arch/host/mmu.c
+FS_LINKS := $(MEM_LINKS) $(filter-out %_test.c %_fuzz.c,$(wildcard fs/*.c fs/*/*.c)) dev/blk.c dev/partition.c \
+	  $(addprefix lib/,partition.c crc32.c text.c cpio.c)
 links	= $(shell sed -n 's,^// links: *,,p' $1)
 UFLAGS	= -std=gnu11 -g -O1 -fno-omit-frame-pointer -fno-strict-aliasing $(WARN) -I. -Iarch/host -isystem $(DEPS)/libfdt -DHOST_TEST -DCHECKED -pthread
 SAN	= -fsanitize=address,undefined -fno-sanitize-recover=all

@@ -42,7 +42,6 @@ struct disk {				/* of a struct filesystem: the generic half */
 	const struct disk_ops *ops;
 	struct filesystem *fs;
 	struct blk	*blk;		/* counted, claimed */
-	u32		block_size;	/* set by mount(): map() gives whole blocks; a page unless set */
 	struct mutex	renaming;	/* directories move under other parents */
 	spinlock_t	lock;		/* hash, dirty, states */
 	struct waitq	gone;		/* woken when an inode has left the hash */

@@ -374,6 +374,28 @@ bool cache_dirty(struct pageset *ps, u64 index, struct page *p)
 	return there;
 }
 
+bool cache_is_dirty(struct pageset *ps, u64 index, struct page *p)
+{
+	guard(&ps->lock);
+	return p->flags & PAGE_DIRTY && pageset_find_locked(ps, index) == p;
+}
+
+async long cache_write_to(struct pageset *ps, u64 index, struct page *p)
+{
+	if (ps->ops->write_to)
+		return ps->ops->write_to(ps, index, p);
+	return cache_dirty(ps, index, p) ? 0 : -EIO;
+}
+
+void cache_only_valid(struct page **pages, u32 n)
+{
+	for (u32 i = 0; i < n; i++)
+		if (pages[i] && pages[i]->flags & (PAGE_BUSY | PAGE_BAD)) {
+			page_put(pages[i]);
+			pages[i] = NULL;
+		}
+}
+
 /* The next dirty pages of [*at, end) in a row that are not being written already: into a run that has
  * room; they are clean from now on.  False: there are none. */
 static bool take_dirty(struct page_run *r, u64 *at, u64 end)

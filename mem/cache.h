@@ -40,6 +40,9 @@ struct pageset_ops {
 	void		(*start)(struct page_run *r);
 	async long	(*transfer)(struct co *co, struct page_run *r);
 	void		(*dirtied)(struct pageset *ps);	/* the first page is dirty; no locks held */
+	/* A program wants to write to page @index, which is valid, through a mapping: let there be
+	 * room for it, then cache_dirty().  Starts over.  NULL: there is room. */
+	async long	(*write_to)(struct pageset *ps, u64 index, struct page *p);
 };
 
 struct cache {				/* beside the set, in its owner; under ps->lock */
@@ -66,6 +69,11 @@ void cache_ahead(struct pageset *ps, u64 index, u32 n);
 long cache_insert(struct pageset *ps, u64 index, struct page *p);
 /* The bytes of @p have changed.  False: it is no longer in the set (truncated meanwhile). */
 bool cache_dirty(struct pageset *ps, u64 index, struct page *p);
+
+bool cache_is_dirty(struct pageset *ps, u64 index, struct page *p);	/* and still in the set */
+async long cache_write_to(struct pageset *ps, u64 index, struct page *p);	/* ops->write_to */
+/* Of @n pages from pageset_get_range(): those that are not valid are put, and NULL. */
+void cache_only_valid(struct page **pages, u32 n);
 
 /* Begin to write all dirty pages of [first, end). */
 async long cache_write(struct co *co, struct pageset *ps, u64 first, u64 end);

@@ -19,6 +19,7 @@ struct pageset {
 	struct cache	*cache;		/* state of a page cache */
 	_Atomic u32	*owner_refs;	/* references of the object (an inode); mappings hold one */
 	void		(*owner_put)(struct pageset *ps);	/* drop one */
+	_Atomic u32	maps;		/* areas of it: 0, then nobody has mapped any */
 };
 void pageset_init(struct pageset *ps, struct charge *c);
 struct page *pageset_find(struct pageset *ps, u64 index);	/* no new reference; NULL: hole */

@@ -45,16 +45,20 @@ u64 vm_random_pages(u32 bits)
 
 static void area_hold(struct area *a)
 {
-	if (a->set && a->set->owner_refs)
+	if (a->set && a->set->owner_refs) {
 		atomic_fetch_add_explicit(a->set->owner_refs, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&a->set->maps, 1, memory_order_relaxed);
+	}
 	if (a->file && vm_file_ops.get)
 		vm_file_ops.get(a->file);
 }
 
 static void area_let_go(struct area *a)
 {
-	if (a->set && a->set->owner_put)
+	if (a->set && a->set->owner_put) {
+		atomic_fetch_sub_explicit(&a->set->maps, 1, memory_order_relaxed);
 		a->set->owner_put(a->set);
+	}
 	if (a->file && vm_file_ops.put)
 		vm_file_ops.put(a->file);
 }
@@ -871,8 +875,10 @@ struct vm *vm_create(struct charge *c)
 		return NULL;
 	v->mmap_top = USER_TOP - PAGE_SIZE;
 	v->tree = tree_create();
-	if (v->tree)
+	if (v->tree) {
+		vm_enlist(v);
 		return v;
+	}
 	vm_put(v);
 	return NULL;
 }
@@ -919,6 +925,7 @@ void vm_put(struct vm *v)
 
 	if (!v || atomic_fetch_sub_explicit(&v->refs, 1, memory_order_acq_rel) != 1)
 		return;
+	vm_delist(v);
 	unload(v);
 	tables_free(v);
 	tree_put(v->tree, &dead);
@@ -986,8 +993,10 @@ struct vm *vm_fork(struct vm *from, uaddr_t hot)
 	err = fork_locked(to, from, hot, &dead);
 	spin_unlock(&from->lock);
 	free_dead(&dead);
-	if (!err)
+	if (!err) {
+		vm_enlist(to);
 		return to;
+	}
 	vm_put(to);
 	return NULL;
 }

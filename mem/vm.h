@@ -6,6 +6,7 @@
  */
 #pragma once
 #include <bsd/sys/tree.h>
+#include <sys/queue.h>
 #include "arch/arch.h"
 #include "core/co.h"
 #include "mem/page.h"
@@ -80,6 +81,9 @@ struct vm {
 	u64		peak_resident;
 	u64		limit;		/* RLIMIT_AS, bytes */
 	_Atomic u64	faults;
+	LIST_ENTRY(vm)	others;		/* vm_sets.c: all spaces */
+	u64		asked;		/* same */
+	bool		listed;		/* same */
 	bool		forked;		/* there may be tables that are shared or lent */
 	bool		watched;	/* a child whose first writes are noted in the tree */
 	u32		lent_count;

@@ -3,7 +3,7 @@
  * vm_model_test.c: random operations on a family of spaces, each compared with a plain table of
  * what every page must be; memory runs out now and then.
  */
-// links: core/exec.c core/rcu.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c arch/host/mmu.c mem/page.c mem/heap.c mem/pageset.c mem/vm.c mem/vm_pages.c mem/vm_tables.c
+// links: $(MEM_LINKS)
 #include "mem/vm_test.h"
 
 enum { P = PAGE_SIZE, PAGES = 96, SPACES = 4, FILE_PAGES = 24 };

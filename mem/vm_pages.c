@@ -10,7 +10,10 @@
  */
 #include <string.h>
 #include "core/log.h"
+#include "mem/cache.h"
 #include "mem/vm_private.h"
+
+enum { FAULT_WAIT = 1 };		/* a page of a cache must be read, or made dirty, first */
 
 enum { FLUSH_SINGLY = 16 };	/* pages */
 
@@ -134,6 +137,26 @@ void pages_protect(struct vm *v, const struct area *a, uaddr_t start, uaddr_t en
 	pages_flush(v, start, end);
 	if (a->flags & VM_EXEC)
 		code_written();
+}
+
+void pages_catch_writes(struct vm *v, uaddr_t start, uaddr_t end)
+{
+	bool changed = false;
+	uaddr_t at = start, stop;
+
+	for (; at < end; at = stop) {
+		pte_t *e = entries(v, at, end, &stop);
+
+		if (!e)
+			continue;
+		for (pte_t *last = e + area_pages(stop - at); e < last; e++)
+			if (pte_writable(*e)) {
+				*e = pte_mark_cow(*e);
+				changed = true;
+			}
+	}
+	if (changed)
+		pages_flush(v, start, end);
 }
 
 long pages_prepare(struct vm *v, uaddr_t from, uaddr_t to, u64 len)
@@ -262,13 +285,33 @@ static __attribute__((noinline)) long copy_on_write(const struct fault *f)
 	return 0;
 }
 
+static inline u64 area_index(const struct area *a, uaddr_t addr)
+{
+	return a->offset + area_pages(addr - a->start);
+}
+
+/* Pages of a cache (mem/cache.h) that are shared are mapped for reading first, marked as if to be copied:
+ * the first write makes the page dirty, which may take time. */
+static long share_write(const struct fault *f)
+{
+	struct page *p = entry_page(*f->e);
+
+	if (!cache_is_dirty(f->a->set, area_index(f->a, f->addr), p))
+		return FAULT_WAIT;
+	if (!entry_owns(f))
+		page_get(p);
+	install(f->a, f->e, f->lent, p, false);
+	pages_flush(f->v, f->addr, f->addr + PAGE_SIZE);
+	return 0;
+}
+
 /* The page is there, but not for this; or was installed since by another thread. */
 static long fault_present(const struct fault *f)
 {
 	pte_t e = *f->e;
 
 	if (f->write && pte_cow(e))
-		return copy_on_write(f);
+		return unlikely(f->a->flags & VM_SHARED) ? share_write(f) : copy_on_write(f);
 	*f->e = entry_make(f->a, pte_phys(e), pte_cow(e));
 	if (f->lent && pte_own(e))
 		*f->e = pte_mark_own(*f->e);
@@ -276,11 +319,6 @@ static long fault_present(const struct fault *f)
 		code_written();
 	arch_tlb_page(f->addr);
 	return 0;
-}
-
-static inline u64 area_index(const struct area *a, uaddr_t addr)
-{
-	return a->offset + area_pages(addr - a->start);
 }
 
 /* How much to map at once: around code, and where a file is read in order (the page before is there
@@ -304,12 +342,14 @@ static bool fault_around(const struct fault *f)
 	u64 first = area_index(a, start),
 	    n = min(area_pages(end - start), a->set->size_pages - first);
 	pte_t *e = f->e - area_pages(f->addr - start);
-	pte_t like = entry_make(a, 0, !(a->flags & VM_SHARED));
+	pte_t like = entry_make(a, 0, !(a->flags & VM_SHARED) || a->set->ops);
 	struct page *found[FAULT_AROUND];
 	u64 mapped = 0;
 
 	if (!pageset_get_range(a->set, first, n, found))
 		return false;
+	if (unlikely(a->set->ops))
+		cache_only_valid(found, n);
 	for (u32 i = 0; i < n; i++) {
 		if (!found[i])
 			continue;
@@ -326,6 +366,28 @@ static bool fault_around(const struct fault *f)
 	if (a->flags & VM_EXEC)
 		code_written();
 	return *f->e;
+}
+
+/* The page of a cache, if it is there and may be used like this; else the caller waits for it. */
+static long fault_cached(const struct fault *f, u64 index)
+{
+	struct page *from = cache_try(f->a->set, index), *p;
+
+	if (!from)
+		return FAULT_WAIT;
+	if (f->a->flags & VM_SHARED) {
+		install(f->a, f->e, f->lent, from,
+			!f->write || !cache_is_dirty(f->a->set, index, from));
+		count_resident(f->v, 1);
+		return f->write && pte_cow(*f->e) ? FAULT_WAIT : 0;
+	}
+	p = page_duplicate(f->v, from);
+	page_put(from);
+	if (!p)
+		return -ENOMEM;
+	install(f->a, f->e, f->lent, p, false);
+	count_resident(f->v, 1);
+	return 0;
 }
 
 static long fault_shared(const struct fault *f, u64 index)
@@ -363,6 +425,8 @@ static __attribute__((noinline)) long fault_set(const struct fault *f)
 		return -EIO;
 	if (!f->write && fault_around(f))
 		return 0;
+	if (unlikely(f->a->set->ops))
+		return f->write ? fault_cached(f, index) : FAULT_WAIT;
 	if (f->a->flags & VM_SHARED)
 		return fault_shared(f, index);
 	return f->write ? fault_private_write(f, index) : fault_zeros(f->v, f->a, f->e, f->lent, false);
@@ -419,13 +483,60 @@ static __attribute__((noinline)) long fault_below_stack(struct vm *v, uaddr_t ad
 	return err == -EAGAIN ? -EFAULT : err;
 }
 
+/* The set behind @addr, held, and which page of it; NULL: it has gone meanwhile. */
+static struct pageset *set_behind(struct vm *v, uaddr_t addr, u64 *index, bool *shared)
+{
+	struct area *a;
+
+	guard(&v->lock);
+	a = area_at(v, addr);
+	if (!a || !a->set || !a->set->ops)
+		return NULL;
+	*index = area_index(a, addr);
+	*shared = a->flags & VM_SHARED;
+	atomic_fetch_add_explicit(a->set->owner_refs, 1, memory_order_relaxed);
+	return a->set;
+}
+
+/* Without the lock: let the page a fault wants be there, and be dirty if it is to be written to. */
+static async long fault_wait(struct vm *v, uaddr_t addr, u32 access)
+{
+	bool shared;
+	u64 index;
+	struct pageset *set = set_behind(v, addr, &index, &shared);
+	struct page *p;
+	long r;
+
+	if (!set)
+		return 0;
+	r = cache_get(set, index, FAULT_AROUND - 1, &p);
+	if (!r) {
+		r = shared && access == ACCESS_WRITE ? cache_write_to(set, index, p) : 0;
+		page_put(p);
+	}
+	set->owner_put(set);
+	return r;
+}
+
+static __attribute__((noinline)) long fault_slow(struct vm *v, uaddr_t addr, u32 access, long r)
+{
+	while (r == FAULT_WAIT) {
+		r = fault_wait(v, addr, access);
+		if (r == -EINTR)
+			return 0;		/* the task shall end: the run loop sees to that */
+		if (!r)
+			r = fault(v, addr, access);
+	}
+	return r == -EAGAIN ? fault_below_stack(v, addr, access) : r;
+}
+
 async long vm_fault(struct vm *v, uaddr_t addr, u32 access)
 {
 	long r;
 
 	addr = align_down(addr, PAGE_SIZE);
 	r = fault(v, addr, access);
-	return likely(r != -EAGAIN) ? r : fault_below_stack(v, addr, access);
+	return likely(r <= 0 && r != -EAGAIN) ? r : fault_slow(v, addr, access, r);
 }
 
 bool vm_ready(struct vm *v, uaddr_t addr, u64 len, u32 access)

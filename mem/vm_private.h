@@ -91,6 +91,10 @@ long tables_own(struct vm *v, uaddr_t start, uaddr_t end);
 void pages_drop(struct vm *v, uaddr_t start, uaddr_t end);	/* unmap and release */
 /* @a has new rights: entries of [start, end) follow. */
 void pages_protect(struct vm *v, const struct area *a, uaddr_t start, uaddr_t end);
+/* Writes to what is there fault from now on, and are told to the cache the pages are in. */
+void pages_catch_writes(struct vm *v, uaddr_t start, uaddr_t end);
+void vm_enlist(struct vm *v);		/* vm_sets.c */
+void vm_delist(struct vm *v);
 /* Move entries from @from to @to, where there are none, after pages_prepare(): -ENOMEM. */
 long pages_prepare(struct vm *v, uaddr_t from, uaddr_t to, u64 len);
 void pages_move(struct vm *v, uaddr_t from, uaddr_t to, u64 len);

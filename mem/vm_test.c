@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* vm_test.c: areas, placement, faults, copying on write, one behaviour at a time. */
-// links: core/exec.c core/rcu.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c arch/host/mmu.c mem/page.c mem/heap.c mem/pageset.c mem/vm.c mem/vm_pages.c mem/vm_tables.c
+// links: $(MEM_LINKS)
 #include "mem/vm_test.h"
 
 enum { P = PAGE_SIZE };

@@ -174,7 +174,12 @@ static async long block_ioctl(struct co *co, struct file *f, u32 request, u64 ar
 
 static long block_map(struct file *f, struct pageset **set, u32 rights, bool shared)
 {
-	return -ENODEV;
+	bool can_write = (f->flags & O_ACCMODE) == O_RDWR && !blk_of(f)->read_only;
+
+	if (f->flags & O_WRONLY || (shared && rights & VM_WRITE && !can_write))
+		return -EACCES;
+	*set = &blk_of(f)->pages;
+	return 0;
 }
 
 static void block_release(struct file *f) { blk_put(blk_of(f)); }

@@ -14,6 +14,7 @@
 #include "fs/change.h"
 #include "fs/disk/private.h"
 #include "mem/heap.h"
+#include "mem/vm_sets.h"
 
 enum { AHEAD_FIRST = 4, AHEAD_MOST = 4 * RUN_MAX };		/* pages */
 #define PREPARE_MOST	(4ul << 20)				/* bytes asked for at once */
@@ -149,11 +150,28 @@ async long disk_blocks(struct co *co, struct inode *ip, u64 at, u64 len)
 	co_end();
 }
 
+/* Whole pages, as far as the file goes: a dirty page has all its blocks. */
+static async long blocks_for(struct co *co, struct inode *ip, u64 at, u64 len)
+{
+	struct { u64 from, to; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	f->from = align_down(at, PAGE_SIZE);
+	f->to = min(align_up(at + len, PAGE_SIZE), max(ip->size, at + len));
+	await(r = disk_blocks(co, ip, f->from, f->to - f->from));
+	if (r < 0)
+		return r;
+	f->from += r;
+	return f->from > at ? (long)(min(f->from, at + len) - at) : -ENOSPC;
+	co_end();
+}
+
 static async long prepare_main(struct co *co, void *arg)
 {
 	struct prepare *p = arg;
 
-	return disk_blocks(co, p->ip, p->at, p->len);
+	return blocks_for(co, p->ip, p->at, p->len);
 }
 
 static void prepare_drop(void *arg)
@@ -177,6 +195,63 @@ static struct errand *prepare(struct inode *ip, u64 at, u64 len)
 	else
 		prepare_drop(p);
 	return p->work;
+}
+
+/* A program writes to a page through a mapping: the same for it, and it is dirty. */
+struct mkwrite { struct inode *ip; u64 index; struct page *page; };
+
+static async long mkwrite_main(struct co *co, void *arg)
+{
+	struct { u64 unused; } *f = co_frame(co);
+	struct mkwrite *const m = arg;
+	const u64 at = m->index << PAGE_SHIFT;
+	long r;
+
+	co_begin(f);
+	await(r = read_lock(&dnode_of(m->ip)->lock));
+	r = at < m->ip->size ? 1 : -EIO;
+	if (r > 0)
+		await(r = blocks_for(co, m->ip, at, min(m->ip->size - at, (u64)PAGE_SIZE)));
+	if (r > 0) {
+		cache_dirty(&m->ip->pages, m->index, m->page);
+		inode_touch(m->ip);
+		dnode_dirty(m->ip);
+	}
+	read_unlock(&dnode_of(m->ip)->lock);
+	return min(r, 0l);
+	co_end();
+}
+
+static void mkwrite_drop(void *arg)
+{
+	struct mkwrite *m = arg;
+
+	page_put(m->page);
+	inode_put(m->ip);
+	heap_free(m);
+}
+
+/* Starts over: whoever comes again finds the page dirty. */
+async long disk_write_to(struct pageset *ps, u64 index, struct page *p)
+{
+	struct inode *ip = container_of(ps, struct inode, pages);
+	struct mkwrite *m = heap_alloc(sizeof(*m));
+	struct errand *e;
+	long r;
+
+	if (!m)
+		return -ENOMEM;
+	*m = (struct mkwrite){ inode_get(ip), index, p };
+	page_get(p);
+	e = errand_create("write to mapping", mkwrite_main, mkwrite_drop, m);
+	if (!e) {
+		mkwrite_drop(m);
+		return -ENOMEM;
+	}
+	errand_start(e);
+	r = errand_wait(e);
+	errand_put(e);				/* it goes on, and wakes us */
+	return r;
 }
 
 /* --- write ------------------------------------------------------------------------------------ */
@@ -223,10 +298,10 @@ static bool covers(const struct inode *ip, u64 pos, u32 n)
 	return page >= ip->size || (pos == page && (n == PAGE_SIZE || pos + n >= ip->size));
 }
 
-/* A dirty page has its blocks, if a block is not less than a page. */
+/* A dirty page has blocks for all that the file has of it. */
 static bool has_blocks(struct inode *ip, const struct page *p, u64 end)
 {
-	return p && is_dirty(p) && end <= ip->size && disk_of(ip)->block_size >= PAGE_SIZE;
+	return p && is_dirty(p) && end <= ip->size;
 }
 
 /* Up to the end of a page: how many bytes; NO_BLOCKS; or -errno.  There are blocks below @ready.  A page of
@@ -486,6 +561,7 @@ static async long shrink(struct co *co, struct inode *ip, u64 size)
 	if (r)
 		return r;
 	disk_set_size(ip, size);
+	vm_unmap_pages(&ip->pages, pages_of(size), UINT64_MAX);
 	await(r = cache_drop(&ip->pages, pages_of(size), UINT64_MAX));
 	await(r = disk_ops(ip)->truncate(co, ip, size));
 	return r;

@@ -11,6 +11,7 @@
 #include "core/time.h"
 #include "fs/disk/private.h"
 #include "mem/heap.h"
+#include "mem/vm_sets.h"
 
 static struct dnode **bucket_of(struct disk *k, u64 key)
 {
@@ -221,7 +222,10 @@ long disk_attributes(struct inode *ip, struct attributes *a)
 }
 
 async long disk_transfer(struct co *co, struct page_run *r);
-const struct pageset_ops disk_pages_ops = { .transfer = disk_transfer, .dirtied = pages_dirtied };
+async long disk_write_to(struct pageset *ps, u64 index, struct page *p);
+const struct pageset_ops disk_pages_ops = {
+	.transfer = disk_transfer, .dirtied = pages_dirtied, .write_to = disk_write_to,
+};
 
 struct dnode *dnode_next_dirty(struct disk *k, struct dnode *after)
 {
@@ -253,6 +257,7 @@ async long dnode_flush(struct co *co, struct dnode *d, bool wait)
 	long r;
 
 	co_begin(f);
+	vm_protect_pages(&d->i.pages, 0, UINT64_MAX);
 	if (wait)
 		await(f->err = cache_sync(co, &d->i.pages, 0, UINT64_MAX));
 	else

@@ -18,8 +18,6 @@ static long begin_piece(struct page_run *r, u64 at, u64 len, const struct extent
 	n = min(len, x->len - skip);
 	if (n == len)			/* zeros behind the end are written, too: the block was used before */
 		n = min(align_up(at + n, whole) - at, x->len - skip);
-	if (r->write && x->kind == EXTENT_HOLE && disk_of(ip)->block_size < PAGE_SIZE)
-		return n;			/* a part of the page nobody wrote to */
 	if (r->write && (x->kind == EXTENT_HOLE || x->kind == EXTENT_BYTES))
 		return -EIO;
 	if (x->kind == EXTENT_BLOCKS || r->write)

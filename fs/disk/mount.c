@@ -44,7 +44,6 @@ static long disk_create(struct filesystem *fs, struct blk *b)
 	}
 	k->ops = fs->type->disk;
 	k->fs = fs;
-	k->block_size = PAGE_SIZE;
 	k->blk = blk_get(b);
 	mutex_init(&k->renaming);
 	waitq_init(&k->gone);

@@ -12,6 +12,7 @@
 #include <string.h>
 #include "fs/files.h"
 #include "fs/inode.h"
+#include "mem/vm_sets.h"
 
 enum { SEEK_START, SEEK_HERE, SEEK_END_, SEEK_DATA_, SEEK_HOLE_ };
 static const u64 size_max = 1ul << 43;
@@ -202,17 +203,26 @@ static void clear_part(struct inode *ip, u64 from, u64 to)
 	page_put(p);
 }
 
-static long tmpfs_truncate(struct inode *ip, u64 size)
+static void set_size_locked(struct inode *ip, u64 size)
 {
 	guard(&ip->lock);
-	if (size > size_max)
-		return -EFBIG;
 	if (size < ip->size) {
 		pageset_truncate(&ip->pages, pages_of(size));
 		clear_part(ip, size, align_up(size, PAGE_SIZE));
 	}
 	tmpfs_set_size(ip, size);
 	inode_touch(ip);
+}
+
+static long tmpfs_truncate(struct inode *ip, u64 size)
+{
+	u64 before = ip->size;
+
+	if (size > size_max)
+		return -EFBIG;
+	set_size_locked(ip, size);
+	if (size < before)
+		vm_unmap_pages(&ip->pages, pages_of(size), UINT64_MAX);
 	return 0;
 }
 
