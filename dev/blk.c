@@ -6,6 +6,7 @@
 #include "dev/blk.h"
 #include <string.h>
 #include "core/log.h"
+#include "core/rcu.h"
 #include "core/time.h"
 #include "mem/heap.h"
 
@@ -299,7 +300,12 @@ long blk_run(struct blk *b, struct page_run *r, u64 offset, u64 len, u64 at)
 /* --- single transfers ------------------------------------------------------------------------------------- */
 
 /* In the heap: the task may not be killed out of the wait, but it may be polled early. */
-struct single { struct blk_request r; struct waitq q; bool finished; long error; };
+struct single { struct blk_request r; struct waitq q; bool finished; long error; struct rcu_head rcu; };
+
+static void single_free(struct rcu_head *h)
+{
+	heap_free(container_of(h, struct single, rcu));
+}
 
 static void single_done(struct blk_request *r, long error)
 {
@@ -346,7 +352,7 @@ async long blk_io(struct co *co, struct blk *b, enum blk_op op, u64 at, void *bu
 	if (!f->s)
 		return -ENOMEM;
 	await(r = single_wait(f->s));
-	heap_free(f->s);
+	rcu_free(&f->s->rcu, single_free);
 	return r;
 	co_end();
 }

@@ -15,6 +15,7 @@
  * file system's own, then spin locks: tree_lock, disk->lock, fs->lock, a page set's.
  */
 #pragma once
+#include "core/rcu.h"
 #include "dev/blk.h"
 #include "fs/dentry.h"
 
@@ -34,6 +35,7 @@ struct dnode {
 	u64		since;		/* attributes are newer than the disk: ns, or 0 */
 	struct dnode	*next;		/* in a hash bucket */
 	TAILQ_ENTRY(dnode) dirty;
+	struct rcu_head	rcu;
 };
 static inline struct dnode *dnode_of(struct inode *ip) { return container_of(ip, struct dnode, i); }
 
@@ -47,6 +49,7 @@ struct disk {				/* of a struct filesystem: the generic half */
 	struct waitq	gone;		/* woken when an inode has left the hash */
 	u32		evicting;	/* inodes on their way out */
 	TAILQ_HEAD(, dnode) dirty;
+	struct rcu_head	rcu;
 	struct dnode	*bucket[DNODE_BUCKETS];
 };
 

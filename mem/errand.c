@@ -62,13 +62,19 @@ static long wait_as(struct errand *e, u32 mode)
 async long errand_wait(struct errand *e) { return wait_as(e, WAIT_KILL); }
 async long errand_wait_quiet(struct errand *e) { return wait_as(e, 0); }
 
+/* Wakers may still be looking at the task, and unlocking the queue. */
+static void errand_free(struct rcu_head *h)
+{
+	slab_free(&errands, container_of(h, struct errand, rcu));
+}
+
 void errand_put(struct errand *e)
 {
 	if (!e || atomic_fetch_sub(&e->refs, 1) != 1)
 		return;
 	if (e->drop)
 		e->drop(e->arg);
-	slab_free(&errands, e);
+	rcu_free(&e->rcu, errand_free);
 }
 
 long errand_send(const char *name, async long (*run)(struct co *co, void *arg),

@@ -8,6 +8,7 @@
  * task switch.  Hence: no spin lock is held around errand_start().
  */
 #pragma once
+#include "core/rcu.h"
 #include "core/wait.h"
 
 enum { ERRAND_FRAMES = 1184 };		/* make lint: the longest chain of a file system */
@@ -20,6 +21,7 @@ struct errand {
 	async long	(*run)(struct co *co, void *arg);
 	void		(*drop)(void *arg);		/* nobody knows it any more; may be NULL */
 	void		*arg;
+	struct rcu_head	rcu;
 	struct task	task;
 };
 

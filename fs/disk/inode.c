@@ -275,13 +275,18 @@ async long dnode_flush(struct co *co, struct dnode *d, bool wait)
 
 /* --- going ------------------------------------------------------------------------------------ */
 
+static void memory_free(struct rcu_head *h)
+{
+	heap_free(container_of(h, struct dnode, rcu));
+}
+
 void dnode_free(struct dnode *d)
 {
 	if (disk_ops(&d->i)->free)
 		disk_ops(&d->i)->free(&d->i);
 	cache_destroy(&d->i.pages);
 	inode_end(&d->i);
-	heap_free(d);
+	rcu_free(&d->rcu, memory_free);
 }
 
 static void gone(struct dnode *d, bool evicted)

@@ -55,6 +55,11 @@ static long disk_create(struct filesystem *fs, struct blk *b)
 	return 0;
 }
 
+static void memory_free(struct rcu_head *h)
+{
+	heap_free(container_of(h, struct disk, rcu));
+}
+
 static void disk_free(struct filesystem *fs)
 {
 	struct disk *k = fs->disk;
@@ -63,7 +68,7 @@ static void disk_free(struct filesystem *fs)
 	fs->alone = NULL;
 	blk_release(k->blk);
 	blk_put(k->blk);
-	heap_free(k);
+	rcu_free(&k->rcu, memory_free);
 }
 
 static async long only_mount_left(struct filesystem *fs)
