@@ -2,9 +2,10 @@
 /*
  * fdtable.h: the layout of descriptor tables, for the calls that must be fast.
  *
- * A slot is the file and, in its lowest bit, close-on-exec.  t->lock guards the table; only one who
- * shares it with nobody may look up without: nobody else could close what is found, and those who
- * look at another's table hold a reference and the lock.
+ * A slot is the file and, in its lowest bit, close-on-exec.  t->lock guards changes.  Who shares the table
+ * with nobody looks up as he likes: nobody else could close what is found, and those who look at
+ * another's table hold a reference and the lock.  Who shares it looks up by RCU: arrays of slots, and
+ * files that were ever in a shared table (file->seen), are freed when nobody can be looking.
  */
 #pragma once
 #include "fs/files.h"
@@ -16,7 +17,7 @@ struct files {
 	spinlock_t	lock;
 	u32		size, limit;	/* slots there are; may be used */
 	u32		lowest;		/* no free slot below */
-	uintptr_t	*slot;
+	uintptr_t	*slot;		/* stored before size */
 	uintptr_t	small[FD_SMALL];
 };
 
@@ -27,7 +28,7 @@ static inline struct file *slot_file(uintptr_t s)
 
 static inline bool files_alone(const struct files *t)
 {
-	return likely(atomic_load_explicit(&t->refs, memory_order_relaxed) == 1);
+	return likely(atomic_load_explicit(&t->refs, memory_order_acquire) == 1);
 }
 
 /* The file of @fd without a reference: for work that does not wait, on a table that nobody shares.

@@ -5,6 +5,7 @@
 #include "fs/fdtable.h"
 #include <string.h>
 #include "core/log.h"
+#include "core/rcu.h"
 #include "core/spin.h"
 #include "fs/dentry.h"
 #include "fs/locks.h"
@@ -24,6 +25,11 @@ struct file *file_create(const struct file_ops *ops, u32 flags, void *data)
 	return f;
 }
 
+static void file_free_seen(struct rcu_head *h)
+{
+	slab_free(&file_slab, container_of(h, struct file, rcu));
+}
+
 static void file_free(struct file *f)
 {
 	if (unlikely(f->watches))
@@ -34,7 +40,10 @@ static void file_free(struct file *f)
 		f->ops->release(f);
 	dentry_put(f->dentry);
 	inode_put(f->inode);
-	slab_free(&file_slab, f);
+	if (unlikely(__atomic_load_n(&f->seen, __ATOMIC_RELAXED)))
+		rcu_free(&f->rcu, file_free_seen);
+	else
+		slab_free(&file_slab, f);
 }
 
 void file_put(struct file *f)
@@ -68,6 +77,26 @@ long file_path(struct file *f, char *buf, size_t size)
 
 static struct slab files_slab = SLAB("files", struct files);
 
+/* Slots that have no room in the table itself. */
+struct array { struct rcu_head rcu; uintptr_t slot[]; };
+
+static struct array *array_of(uintptr_t *slot) { return container_of(slot, struct array, slot); }
+
+static uintptr_t *array_create(u32 n)
+{
+	struct array *a = heap_zero(sizeof(*a) + n * sizeof(a->slot[0]));
+
+	return a ? a->slot : NULL;
+}
+
+static void array_free(struct rcu_head *h) { heap_free(container_of(h, struct array, rcu)); }
+
+/* Who looks up by RCU finds all of what is put there. */
+static void slot_set(struct files *t, u64 fd, uintptr_t v)
+{
+	__atomic_store_n(&t->slot[fd], v, __ATOMIC_RELEASE);
+}
+
 static struct files *table_create(u32 size)
 {
 	struct files *t = slab_alloc(&files_slab);
@@ -78,7 +107,7 @@ static struct files *table_create(u32 size)
 	t->slot = t->small;
 	if (size <= FD_SMALL)
 		return t;
-	t->slot = heap_zero(size * sizeof(*t->slot));
+	t->slot = array_create(size);
 	t->size = size;
 	if (t->slot)
 		return t;
@@ -132,18 +161,16 @@ struct files *files_get(struct files *t)
 
 struct files *files_unshare(struct files *t)
 {
-	struct files *own;
-
 	if (atomic_load(&t->refs) == 1)
 		return t;
-	own = files_copy(t);
-	if (own)
-		files_put(t);
-	return own;
+	return files_copy(t);
 }
 
+/* @f was taken out of @t; threads that share the table may be about to find it. */
 static void close_file(struct files *t, struct file *f)
 {
+	if (unlikely(atomic_load_explicit(&t->refs, memory_order_relaxed) > 1))
+		__atomic_store_n(&f->seen, true, __ATOMIC_RELAXED);
 	if (f->inode && f->inode->locks)
 		lock_drop_owner(f->inode, t);
 	file_put(f);
@@ -157,7 +184,7 @@ void files_put(struct files *t)
 		if (t->slot[i])
 			close_file(t, slot_file(t->slot[i]));
 	if (t->slot != t->small)
-		heap_free(t->slot);
+		heap_free(array_of(t->slot));
 	slab_free(&files_slab, t);
 }
 
@@ -175,7 +202,22 @@ void files_set_limit(struct files *t, u32 n)
 
 /* --- descriptors ------------------------------------------------------------------------------------ */
 
-static struct file *get_locked(struct files *t, u64 fd)
+/* By RCU: a file that is being closed is not there, or another one is by now. */
+static struct file *get_shared(struct files *t, u64 fd)
+{
+	struct file *f;
+
+	if (fd >= __atomic_load_n(&t->size, __ATOMIC_ACQUIRE))
+		return NULL;
+	do {
+		uintptr_t *slot = __atomic_load_n(&t->slot, __ATOMIC_ACQUIRE);
+
+		f = slot_file(__atomic_load_n(&slot[fd], __ATOMIC_ACQUIRE));
+	} while (f && unlikely(!ref_try(&f->refs)));
+	return f;
+}
+
+struct file *fd_get_other(struct files *t, u64 fd)
 {
 	struct file *f = NULL;
 
@@ -190,7 +232,7 @@ struct file *fd_get(struct files *t, u64 fd)
 	struct file *f;
 
 	if (unlikely(!files_alone(t)))
-		return get_locked(t, fd);
+		return get_shared(t, fd);
 	f = fd_borrow(t, fd);
 	if (unlikely(!f))
 		return NULL;
@@ -202,18 +244,19 @@ struct file *fd_get(struct files *t, u64 fd)
 static long table_reach(struct files *t, u32 fd)
 {
 	u32 n = min(max(align_up(fd + 1, 64), (u64)t->size * 2), (u64)FD_MAX);
-	uintptr_t *slot;
+	uintptr_t *slot, *old;
 
 	if (likely(fd < t->size))
 		return 0;
-	slot = heap_zero(n * sizeof(*slot));
+	slot = array_create(n);
 	if (!slot)
 		return -ENOMEM;
 	memcpy(slot, t->slot, t->size * sizeof(*slot));
-	if (t->slot != t->small)
-		heap_free(t->slot);
-	t->slot = slot;
-	t->size = n;
+	old = t->slot;
+	__atomic_store_n(&t->slot, slot, __ATOMIC_RELEASE);
+	__atomic_store_n(&t->size, n, __ATOMIC_RELEASE);
+	if (old != t->small)
+		rcu_free(&array_of(old)->rcu, array_free);
 	return 0;
 }
 
@@ -228,7 +271,7 @@ static long install_locked(struct files *t, struct file *f, u32 from, bool cloex
 		return from >= t->limit ? -EINVAL : -EMFILE;
 	if ((err = table_reach(t, fd)))
 		return err;
-	t->slot[fd] = (uintptr_t)f | cloexec;
+	slot_set(t, fd, (uintptr_t)f | cloexec);
 	if (from <= t->lowest)
 		t->lowest = fd + 1;
 	return fd;
@@ -254,7 +297,7 @@ long fd_install_at(struct files *t, struct file *f, u32 fd, bool cloexec)
 	spin_lock(&t->lock);
 	if (!err && !(err = table_reach(t, fd))) {
 		old = slot_file(t->slot[fd]);
-		t->slot[fd] = (uintptr_t)f | cloexec;
+		slot_set(t, fd, (uintptr_t)f | cloexec);
 	}
 	spin_unlock(&t->lock);
 	if (err)
@@ -270,7 +313,7 @@ long fd_close(struct files *t, u64 fd)
 
 	spin_lock(&t->lock);
 	if (likely(fd < t->size && (f = slot_file(t->slot[fd])))) {
-		t->slot[fd] = 0;
+		slot_set(t, fd, 0);
 		t->lowest = min(t->lowest, (u32)fd);
 	}
 	spin_unlock(&t->lock);
@@ -286,7 +329,7 @@ long fd_cloexec(struct files *t, u64 fd, bool set, bool value)
 	if (fd >= t->size || !t->slot[fd])
 		return -EBADF;
 	if (set)
-		t->slot[fd] = (uintptr_t)slot_file(t->slot[fd]) | value;
+		slot_set(t, fd, (uintptr_t)slot_file(t->slot[fd]) | value);
 	return t->slot[fd] & FD_CLOEXEC_BIT;
 }
 

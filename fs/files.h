@@ -8,6 +8,7 @@
  */
 #pragma once
 #include <stdatomic.h>
+#include "core/cpu.h"
 #include "core/wait.h"
 #include "mem/user.h"
 
@@ -49,8 +50,14 @@ struct file {
 	const struct file_ops	*ops;
 	struct inode		*inode;		/* counted; NULL for anonymous files */
 	struct dentry		*dentry;	/* counted; name it was opened by, may be NULL */
-	u64			pos;
-	void			*data;		/* of the implementation */
+	union {
+		struct {
+			u64	pos;
+			void	*data;		/* of the implementation */
+		};
+		struct rcu_head	rcu;		/* when it is closed */
+	};
+	bool			seen;		/* was in a table that several threads share */
 	struct watch		*watches;	/* epolls it is in: fs/epoll.c */
 };
 
@@ -78,9 +85,10 @@ struct files *files_create(void);
 struct files *files_copy(struct files *from);	/* fork; NULL: no memory */
 struct files *files_get(struct files *t);
 void files_put(struct files *t);		/* the last one closes all */
-struct files *files_unshare(struct files *t);	/* @t if nobody shares it, else a copy and @t is put */
+struct files *files_unshare(struct files *t);	/* @t if nobody shares it, else a copy (@t is still to be put); NULL: no memory */
 void files_exec(struct files *t);		/* close those with close-on-exec */
-struct file *fd_get(struct files *t, u64 fd);	/* counted, or NULL (EBADF) */
+struct file *fd_get(struct files *t, u64 fd);	/* of one's own table: counted, or NULL (EBADF) */
+struct file *fd_get_other(struct files *t, u64 fd);	/* of another's */
 long fd_install(struct files *t, struct file *f, u32 from, bool cloexec);	/* takes the reference; fd or -EMFILE (then dropped) */
 long fd_install_at(struct files *t, struct file *f, u32 fd, bool cloexec);	/* dup2: replaces */
 long fd_close(struct files *t, u64 fd);

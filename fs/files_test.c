@@ -85,6 +85,7 @@ static void sharing(void **state)
 	file_put(f);
 	files_put(own);
 	files_put(t);
+	files_put(t);
 }
 
 static void no_memory(void **state)

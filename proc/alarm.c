@@ -4,6 +4,7 @@
  * sleeps until the deadline and sends SIGALRM.  It holds a reference to the process; alarm_stop()
  * ends it.  process.lock guards alarm_at, alarm_every, alarm_task and alarm->gone.
  */
+#include "core/rcu.h"
 #include "core/time.h"
 #include "mem/heap.h"
 #include "proc/process.h"
@@ -11,6 +12,7 @@
 struct alarm {
 	struct process	*proc;
 	bool		gone;
+	struct rcu_head	rcu;
 	struct task	task;		/* has no frames: it starts over */
 };
 
@@ -49,12 +51,15 @@ static long alarm_run(struct co *co, struct task *t)
 	return 0;
 }
 
+static void alarm_free(struct rcu_head *h) { heap_free(container_of(h, struct alarm, rcu)); }
+
+/* alarm_stop() may be about to wake it. */
 static void alarm_exit(struct task *t)
 {
 	struct alarm *a = container_of(t, struct alarm, task);
 
 	process_put(a->proc);
-	heap_free(a);
+	rcu_free(&a->rcu, alarm_free);
 }
 
 static struct alarm *alarm_create(struct process *p)

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <linux/fcntl.h>
 #include "core/log.h"
+#include "core/rcu.h"
 #include "core/time.h"
 #include "core/timeline.h"
 #include "dev/driver.h"
@@ -424,6 +425,7 @@ static async long finish(struct co *co, struct slot *s, long error)
 		await(r = let_go(co, s));
 		release(s);
 	}
+	await(r = rcu_wait(co));		/* what was closed is counted as free */
 	f->now = usage_now();
 	report_leaks(s, &f->now, s->alone);
 	await(r = report_line(s->line, s->text.len));

@@ -527,19 +527,29 @@ static long unshare(struct thread *t)
 {
 	struct process *p = t->proc;
 	struct sighand *h;
-	struct files *files;
+	struct sighand *shared = p->sighand;
+	struct files *files, *old = t->files;
 
-	if (atomic_load(&p->sighand->refs) > 1) {
-		h = sighand_copy(p->sighand);
+	if (atomic_load(&shared->refs) > 1) {
+		h = sighand_copy(shared);
 		if (!h)
 			return -ENOMEM;
-		sighand_put(p->sighand);
-		p->sighand = h;
+		{
+			guard(&p->lock);		/* senders of signals look there */
+			p->sighand = h;
+		}
+		sighand_put(shared);
 	}
-	files = files_unshare(t->files);
+	files = files_unshare(old);
 	if (!files)
 		return -ENOMEM;
-	t->files = files;
+	if (files == old)
+		return 0;
+	{
+		guard(&p->lock);			/* and /proc here */
+		t->files = files;
+	}
+	files_put(old);
 	return 0;
 }
 

@@ -67,16 +67,28 @@ static void drop_memory(struct thread *t)
 		vm_put(v);
 }
 
+/* Who looks into the thread from outside holds its process's lock. */
+static void drop_files(struct thread *t)
+{
+	struct files *files = t->files;
+	struct fs_context *fs = t->fs;
+
+	{
+		guard(&t->proc->lock);
+		t->files = NULL;
+		t->fs = NULL;
+	}
+	files_put(files);
+	fs_context_put(fs);
+}
+
 async long thread_leave(struct co *co, struct thread *t)
 {
 	if (t->vm && futex_thread_exit(t) == PENDING)
 		return PENDING;
 	if (t->traced && trace_end(t) == PENDING)
 		return PENDING;
-	files_put(t->files);
-	fs_context_put(t->fs);
-	t->files = NULL;
-	t->fs = NULL;
+	drop_files(t);
 	drop_memory(t);
 	signal_thread_exit(t);
 	return 0;

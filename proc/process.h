@@ -134,8 +134,13 @@ struct thread {
 	bool			traced;
 	const struct syscall_body *calls_fast;	/* what the fast path calls, by number */
 	struct vm		*vm;		/* = proc->vm; NULL after it was given up */
-	struct files		*files;		/* counted */
-	struct fs_context	*fs;		/* counted: cwd, root, umask */
+	union {
+		struct {
+			struct files		*files;	/* counted */
+			struct fs_context	*fs;	/* counted: cwd, root, umask */
+		};
+		struct rcu_head	rcu;		/* when it has gone */
+	};
 	u64			sig_mask;
 	u64			sig_saved;	/* mask to restore after sigsuspend/ppoll */
 	bool			sig_restore;

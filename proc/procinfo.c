@@ -130,7 +130,7 @@ static struct files *files_of(s32 pid)
 static struct file *get_fd(s32 pid, u32 fd)
 {
 	struct files *fs = files_of(pid);
-	struct file *f = fs ? fd_get(fs, fd) : NULL;
+	struct file *f = fs ? fd_get_other(fs, fd) : NULL;
 
 	files_put(fs);
 	return f;

@@ -8,6 +8,7 @@
  * frees the timer, after gone was set.
  */
 #include <asm/siginfo.h>
+#include "core/rcu.h"
 #include "core/time.h"
 #include "mem/heap.h"
 #include "proc/clocks.h"
@@ -32,6 +33,7 @@ struct ptimer {
 	u32			overrun;	/* of the signal taken last */
 	bool			queued;		/* its signal is pending */
 	bool			gone;
+	struct rcu_head		rcu;
 	struct task		task;		/* has no frames: it starts over */
 };
 
@@ -152,12 +154,15 @@ void ptimer_taken(struct process *p, struct siginfo_k *info)
 
 /* --- what programs ask for ----------------------------------------------------------------------------- */
 
+static void ptimer_free(struct rcu_head *h) { heap_free(container_of(h, struct ptimer, rcu)); }
+
+/* Who took it out of the list may be about to wake it. */
 static void ptimer_exit(struct task *t)
 {
 	struct ptimer *m = container_of(t, struct ptimer, task);
 
 	process_put(m->proc);
-	heap_free(m);
+	rcu_free(&m->rcu, ptimer_free);
 }
 
 /* The next number that is free: they go up, as Linux's. */

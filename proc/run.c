@@ -6,6 +6,7 @@
 #include <asm/siginfo.h>
 #include <linux/signal.h>
 #include "core/timeline.h"
+#include "core/rcu.h"
 #include "core/wait.h"
 #include "lib/print.h"
 #include "proc/job.h"
@@ -152,6 +153,7 @@ static async long thread_loop(struct co *co, struct thread *t)
 		await_after(program_run(t), r = trap_handle(co, t));
 	}
 	await(r = thread_leave(co, t));
+	await(r = rcu_settle(co));		/* who ends many threads waits for them */
 	return 0;
 	co_end();
 }

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 #include "core/log.h"
+#include "core/rcu.h"
 #include "core/time.h"
 #include "core/timeline.h"
 #include "fs/procfs.h"
@@ -282,10 +283,16 @@ void thread_take_pid(struct thread *t)
 	LIST_INSERT_HEAD(&threads[t->tid % HASH], t, hash);
 }
 
+static void thread_free_rcu(struct rcu_head *h)
+{
+	slab_free(&thread_slab, container_of(h, struct thread, rcu));
+}
+
+/* Somebody may be about to wake it. */
 void thread_free(struct thread *t)
 {
 	process_put(t->proc);
-	slab_free(&thread_slab, t);
+	rcu_free(&t->rcu, thread_free_rcu);
 }
 
 /* --- the first of a job ----------------------------------------------------------------------------------- */
