@@ -26,3 +26,26 @@ struct file *anon_file(const struct file_ops *ops, u32 flags, void *data)
 		f->inode = inode_get(anon_inode);
 	return f;
 }
+
+static bool undo(struct uio *u, const struct uio *before)
+{
+	uaddr_t fault = u->fault;
+
+	*u = *before;
+	u->fault = fault;
+	return false;
+}
+
+bool anon_put(struct uio *u, const void *v, size_t n)
+{
+	struct uio before = *u;
+
+	return uio_out(u, v, n) == n || undo(u, &before);
+}
+
+bool anon_take(struct uio *u, void *v, size_t n)
+{
+	struct uio before = *u;
+
+	return uio_in(u, v, n) == n || undo(u, &before);
+}

@@ -10,6 +10,7 @@
  */
 #include <linux/time.h>
 #include "core/time.h"
+#include "fs/eventfd.h"
 #include "proc/calls.h"
 #include "proc/clocks.h"
 #include "proc/private.h"
@@ -181,6 +182,7 @@ static void wake_threads(struct process *p, void *arg)
 
 void clock_was_set(void)
 {
+	timerfd_clock_was_set();
 	guard(&proc_lock);
 	process_each(wake_threads, NULL);
 }

@@ -13,7 +13,7 @@
 #define CLONE_KNOWN (CSIGNAL | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK |	\
 		     CLONE_PARENT | CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |	\
 		     CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_UNTRACED | CLONE_CHILD_SETTID |	\
-		     CLONE_IO | CLONE_CLEAR_SIGHAND)
+		     CLONE_IO | CLONE_CLEAR_SIGHAND | CLONE_PIDFD)
 
 static long clone_check(const struct clone_request *q)
 {
@@ -25,6 +25,8 @@ static long clone_check(const struct clone_request *q)
 		return -EINVAL;
 	if (f & CLONE_SIGHAND && f & CLONE_CLEAR_SIGHAND)
 		return -EINVAL;
+	if (f & CLONE_PIDFD && f & (CLONE_THREAD | CLONE_DETACHED))
+		return syscall_refuse(-EINVAL, "clone flags with CLONE_PIDFD", f);
 	if (q->exit_signal < 0 || q->exit_signal > SIG_MAX)
 		return -EINVAL;
 	return 0;

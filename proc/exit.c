@@ -130,6 +130,7 @@ static void process_ended(struct process *p)
 
 	orphan_children(p);
 	p->state = PROC_ZOMBIE;
+	wake_all(&p->watchers);
 	if (p->parent) {
 		bool reap = signal_autoreap(p->parent);
 		s32 status = p->exit_status;

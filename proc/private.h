@@ -46,6 +46,8 @@ struct clone_request {
 	u64	flags;
 	uaddr_t	stack, parent_tid, child_tid, tls;
 	s32	exit_signal;
+	struct file *pidfd;		/* to be filled; NULL: none */
+	s32	pidfd_number;
 };
 /* A new thread or process like the current one: published, not running; *@out. */
 async long thread_clone(const struct clone_request *q, struct thread **out);

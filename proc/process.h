@@ -88,6 +88,7 @@ struct process {
 	struct vm		*vm;
 	struct sighand		*sighand;
 	struct sigpending	pending;	/* for any thread */
+	struct waitq		watchers;	/* files on it (signalfd, pidfd): a signal came, it ended */
 	struct waitq		child_wait;	/* wait4: a child changed state */
 	struct waitq		vfork_wait;	/* the parent of a vfork: until exec or exit */
 	bool			exiting;	/* exit_group or a deadly signal: all threads leave */
@@ -225,6 +226,9 @@ async long exec_program(struct co *co, struct exec_args *a);
 
 void program_init(void);			/* boot: pages every program has */
 extern uaddr_t program_trampoline;		/* where handlers return to, from vm->vdso */
+
+/* The file of another process's descriptor, counted, or NULL (proc/procinfo.c). */
+struct file *process_file(s32 pid, u32 fd);
 
 /* --- signals (proc/signal.c) ---------------------------------------------------------------------- */
 

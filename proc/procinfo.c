@@ -127,7 +127,7 @@ static struct files *files_of(s32 pid)
 	return fs;
 }
 
-static struct file *get_fd(s32 pid, u32 fd)
+struct file *process_file(s32 pid, u32 fd)
 {
 	struct files *fs = files_of(pid);
 	struct file *f = fs ? fd_get_other(fs, fd) : NULL;
@@ -516,7 +516,7 @@ static const struct procfs_link process_links[] = {
 static const struct procfs_processes callbacks = {
 	.files = process_files, .links = process_links, .next = next_process, .owner = owner,
 	.self = self, .thread_self = thread_self, .next_thread = next_thread, .next_fd = next_fd,
-	.fd = get_fd, .totals = load_totals,
+	.fd = process_file, .totals = load_totals,
 };
 
 void procinfo_init(void)

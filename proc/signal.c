@@ -327,6 +327,8 @@ static long send_locked(struct process *p, struct thread *t, const struct siginf
 	r = entry_add(p, t ? &t->pending : &p->pending, info);
 	if (r > 0)
 		notify(p, t, info->signo);
+	if (unlikely(!waitq_empty(&p->watchers)))
+		wake_all(&p->watchers);
 	return r;
 }
 

@@ -177,6 +177,7 @@ struct process *process_create(struct job *job, struct process *from)
 	p->start_ns = clock_now();
 	LIST_INIT(&p->children);
 	TAILQ_INIT(&p->threads);
+	waitq_init(&p->watchers);
 	waitq_init(&p->child_wait);
 	waitq_init(&p->vfork_wait);
 	signal_init(p);
@@ -218,6 +219,7 @@ void process_publish(struct process *p)
 void process_unpublish(struct process *p)
 {
 	p->state = PROC_DEAD;
+	wake_all(&p->watchers);
 	gone_user_ns += p->user_ns;
 	LIST_REMOVE(p, hash);
 	if (p->parent)

@@ -15,6 +15,7 @@
 #include <string.h>
 #include "dev/driver.h"
 #include "fs/change.h"
+#include "fs/anon.h"
 #include "fs/fdtable.h"
 #include "fs/locks.h"
 #include "fs/pipe.h"
@@ -164,7 +165,7 @@ static long transfer_position(struct transfer *t, s64 pos)
 {
 	if (pos < 0)
 		return -EINVAL;
-	if (!t->file->ops->seek)
+	if (!t->file->ops->seek || t->file->ops->seek == anon_seek)
 		return -ESPIPE;
 	t->pos = pos;
 	t->at = &t->pos;

@@ -15,8 +15,17 @@
 #include "proc/clocks.h"
 #include "proc/job.h"
 #include "proc/private.h"
+#include "proc/processfd.h"
 
 /* --- clone ------------------------------------------------------------------------------------------ */
+
+/* The parent's descriptor is not the child's. */
+static void clone_give_pidfd(const struct clone_request *q, struct thread *new)
+{
+	pidfd_fill(q->pidfd, new->proc);
+	if (new->files != thread_current()->files)
+		fd_close(new->files, q->pidfd_number);
+}
 
 /* Start the new thread; a vfork's parent waits for the child to be done with its memory. */
 static async long clone_run(struct co *co, const struct clone_request *q)
@@ -34,12 +43,46 @@ static async long clone_run(struct co *co, const struct clone_request *q)
 		return r;
 	f->tid = f->new->tid;
 	f->child = process_get(f->new->proc);
+	if (q->pidfd)
+		clone_give_pidfd(q, f->new);
 	task_wake(&f->new->task);
 	if (q->flags & CLONE_VFORK)
 		await(r = vfork_wait(f->child));
 	process_put(f->child);
 	return f->tid;
 	co_end();
+}
+
+/* The same with CLONE_PIDFD: everything that may fail comes before there is a child. */
+static async long clone_pidfd(struct co *co, const struct clone_request *q, uaddr_t at)
+{
+	struct { struct clone_request q; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	await(r = user_commit(at, sizeof(f->q.pidfd_number), ACCESS_WRITE));
+	if (r)
+		return r;
+	f->q = *q;
+	f->q.pidfd = pidfd_create(NULL, 0);
+	if (!f->q.pidfd)
+		return -ENOMEM;
+	f->q.pidfd_number = fd_install(thread_current()->files, file_get(f->q.pidfd), 0, true);
+	await(r = user_write(at, &f->q.pidfd_number, sizeof(f->q.pidfd_number)));
+	if (f->q.pidfd_number < 0)
+		r = f->q.pidfd_number;
+	if (r >= 0)
+		await(r = clone_run(co, &f->q));
+	if (r < 0 && f->q.pidfd_number >= 0)
+		fd_close(thread_current()->files, f->q.pidfd_number);
+	file_put(f->q.pidfd);
+	return r;
+	co_end();
+}
+
+static async long clone_any(struct co *co, const struct clone_request *q, uaddr_t pidfd)
+{
+	return q->flags & CLONE_PIDFD ? clone_pidfd(co, q, pidfd) : clone_run(co, q);
 }
 
 static async long sys_clone(struct co *co, const u64 *a)
@@ -49,10 +92,12 @@ static async long sys_clone(struct co *co, const u64 *a)
 		.parent_tid = a[2], .tls = a[3], .child_tid = a[4],
 	};
 
-	return clone_run(co, &q);
+	if (q.flags & CLONE_PIDFD && q.flags & CLONE_PARENT_SETTID)
+		return -EINVAL;			/* one argument for both */
+	return clone_any(co, &q, a[2]);
 }
 
-static async long read_clone3(struct clone_request *q, uaddr_t from, u64 size)
+static async long read_clone3(struct clone_request *q, uaddr_t from, u64 size, uaddr_t *pidfd)
 {
 	struct clone_args c = { 0 };
 	long r;
@@ -66,6 +111,7 @@ static async long read_clone3(struct clone_request *q, uaddr_t from, u64 size)
 		return -EINVAL;
 	if (!c.stack != !c.stack_size || c.exit_signal > SIG_MAX)
 		return -EINVAL;
+	*pidfd = c.pidfd;
 	*q = (struct clone_request){
 		.flags = c.flags, .exit_signal = c.exit_signal, .stack = c.stack + c.stack_size,
 		.parent_tid = c.parent_tid, .child_tid = c.child_tid, .tls = c.tls,
@@ -77,14 +123,15 @@ static async long sys_clone3(struct co *co, const u64 *a)
 {
 	struct {
 		struct clone_request q;
+		uaddr_t pidfd;
 	} *f = co_frame(co);
 	long r;
 
 	co_begin(f);
-	await(r = read_clone3(&f->q, a[0], a[1]));
+	await(r = read_clone3(&f->q, a[0], a[1], &f->pidfd));
 	if (r)
 		return r;
-	await(r = clone_run(co, &f->q));
+	await(r = clone_any(co, &f->q, f->pidfd));
 	return r;
 	co_end();
 }
@@ -324,24 +371,51 @@ static void fill_siginfo(struct siginfo_k *i, const struct wait_result *r)
 	};
 }
 
+/* P_PIDFD is P_PID of the process it stands for; a non-blocking one does not wait. */
+static long wait_pidfd(struct wait_for *w, bool *nowait)
+{
+	struct file *f = fd_get(thread_current()->files, (u32)w->id);
+	struct process *p;
+	long r;
+
+	if (!f)
+		return -EBADF;
+	*nowait = f->flags & O_NONBLOCK;
+	r = pidfd_process(f, &p);
+	file_put(f);
+	if (r)
+		return r;
+	w->type = P_PID;
+	w->id = p->pid;
+	process_put(p);
+	return 0;
+}
+
 static async long sys_waitid(struct co *co, const u64 *a)
 {
 	struct wait_for w = { .type = a[0], .id = a[1], .options = (u32)a[3] };
 	struct wait_result got = { 0 };
 	struct siginfo_k info;
+	bool nowait = false;
 	u8 user[128];
 	long r;
 
 	if (w.options & ~(u32)(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD | __WALL |
 			       __WCLONE) || !(w.options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;
-	if (w.type > P_PGID || (w.type != P_ALL && w.id < 0))
+	if (w.type > P_PIDFD || (w.type != P_ALL && w.id < 0))
 		return -EINVAL;
+	if (w.type == P_PIDFD && (r = wait_pidfd(&w, &nowait)))
+		return r;
+	if (nowait)
+		w.options |= WNOHANG;
 	if (w.type == P_PGID && !w.id)
 		w.id = process_current()->pgid;
 	r = wait_commit(a[2], 128, a[4], sizeof(struct rusage));
 	if (!r)
 		r = wait_child(&w, &got);
+	if (!r && !got.pid && nowait && !(a[3] & WNOHANG))
+		return -EAGAIN;
 	if (r)
 		return r;
 	fill_siginfo(&info, &got);

@@ -7,6 +7,7 @@
 #include "lib/timespec.h"
 #include "mem/user.h"
 #include "proc/process.h"
+#include "sys/signals.h"
 #include "sys/table.h"
 
 #define SIG(n)		(1ull << ((n) - 1))
@@ -241,6 +242,12 @@ static long send_process(struct process *p, const struct siginfo_k *info)
 	return r || !info->signo ? r : signal_send_process(p, info);
 }
 
+long signal_try(struct process *p, const struct siginfo_k *info)
+{
+	return info->signo && !valid(info->signo) ? -EINVAL : send_process(p, info);
+}
+
+
 struct many {
 	const struct siginfo_k	*info;
 	s32			pgid;		/* -1: all but ourselves */
@@ -287,7 +294,7 @@ static long send(s32 pid, const struct siginfo_k *info)
 	return m.result;
 }
 
-static struct siginfo_k from_me(s32 signo, s32 code)
+struct siginfo_k signal_from_me(s32 signo, s32 code)
 {
 	struct process *me = process_current();
 
@@ -296,7 +303,7 @@ static struct siginfo_k from_me(s32 signo, s32 code)
 
 static async long sys_kill(struct co *co, const u64 *a)
 {
-	struct siginfo_k info = from_me(a[1], SI_USER);
+	struct siginfo_k info = signal_from_me(a[1], SI_USER);
 
 	if (info.signo && !valid(info.signo))
 		return -EINVAL;
@@ -323,20 +330,20 @@ static long send_thread(s32 tgid, s32 tid, const struct siginfo_k *info)
 
 static async long sys_tgkill(struct co *co, const u64 *a)
 {
-	struct siginfo_k info = from_me(a[2], SI_TKILL);
+	struct siginfo_k info = signal_from_me(a[2], SI_TKILL);
 
 	return (s32)a[0] <= 0 ? -EINVAL : send_thread(a[0], a[1], &info);
 }
 
 static async long sys_tkill(struct co *co, const u64 *a)
 {
-	struct siginfo_k info = from_me(a[1], SI_TKILL);
+	struct siginfo_k info = signal_from_me(a[1], SI_TKILL);
 
 	return send_thread(0, a[0], &info);
 }
 
 /* Only to itself may a process pretend to be the kernel or kill(). */
-static async long read_info(uaddr_t at, s32 signo, s32 pid, struct siginfo_k *info)
+async long signal_read_info(uaddr_t at, s32 signo, s32 pid, struct siginfo_k *info)
 {
 	siginfo_t si;
 	long r = user_get(si, at);
@@ -353,7 +360,7 @@ static async long read_info(uaddr_t at, s32 signo, s32 pid, struct siginfo_k *in
 static async long sys_rt_sigqueueinfo(struct co *co, const u64 *a)
 {
 	struct siginfo_k info;
-	long r = read_info(a[2], a[1], a[0], &info);
+	long r = signal_read_info(a[2], a[1], a[0], &info);
 
 	if (r)
 		return r;
@@ -369,7 +376,7 @@ static async long sys_rt_tgsigqueueinfo(struct co *co, const u64 *a)
 
 	if ((s32)a[0] <= 0)
 		return -EINVAL;
-	r = read_info(a[3], a[2], a[0], &info);
+	r = signal_read_info(a[3], a[2], a[0], &info);
 	return r ? r : send_thread(a[0], a[1], &info);
 }
 

@@ -19,6 +19,8 @@
 	X(stat_calls) \
 	X(poll_calls) \
 	X(epoll_calls) \
+	X(event_calls) \
+	X(pidfd_calls) \
 	X(socket_calls) \
 	X(message_calls) \
 	X(mem_calls) \

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* pidfd.c: pidfd_open, pidfd_send_signal, pidfd_getfd.  clone and waitid take them as well. */
+#include <asm/unistd.h>
+#include "proc/processfd.h"
+#include "sys/path.h"
+#include "sys/signals.h"
+
+/* A process of this job; a thread is -EINVAL. */
+static long find_process(s32 pid, struct process **out)
+{
+	struct process *p = process_find(pid);
+	struct thread *t;
+
+	if (p && p->job == process_current()->job) {
+		*out = p;
+		return 0;
+	}
+	process_put(p);
+	if (p || !(t = thread_find(pid)))
+		return -ESRCH;
+	process_put(t->proc);
+	return -EINVAL;
+}
+
+static async long sys_pidfd_open(struct co *co, const u64 *a)
+{
+	u32 flags = a[1];
+	struct process *p;
+	struct file *f;
+	long r;
+
+	if (flags & ~(u32)O_NONBLOCK)
+		return syscall_refuse(-EINVAL, "pidfd_open flags", flags);
+	if ((s32)a[0] <= 0)
+		return -EINVAL;
+	if ((r = find_process(a[0], &p)))
+		return r;
+	f = pidfd_create(p, flags);
+	process_put(p);
+	return f ? fd_install(thread_current()->files, f, 0, true) : -ENOMEM;
+}
+
+static long process_of(u64 fd, struct process **p)
+{
+	struct file *f = file_current(fd);
+	long r = f ? pidfd_process(f, p) : -EBADF;
+
+	file_put(f);
+	return r;
+}
+
+static async long sys_pidfd_send_signal(struct co *co, const u64 *a)
+{
+	struct siginfo_k info = signal_from_me(a[1], 0);
+	struct process *p;
+	long r;
+
+	if ((u32)a[3])
+		return syscall_refuse(-EINVAL, "pidfd_send_signal flags", (u32)a[3]);
+	if ((r = process_of(a[0], &p)))
+		return r;
+	if (a[2])
+		r = signal_read_info(a[2], a[1], p->pid, &info);
+	if (!r)
+		r = p->state == PROC_DEAD ? -ESRCH : signal_try(p, &info);
+	process_put(p);
+	return r;
+}
+
+static bool may_look_into(const struct process *p)
+{
+	const struct process *me = process_current();
+
+	return p->job == me->job && (!me->euid || (me->uid == p->euid && me->uid == p->suid && me->uid == p->uid));
+}
+
+static async long sys_pidfd_getfd(struct co *co, const u64 *a)
+{
+	struct process *p;
+	struct file *f;
+	long r;
+
+	if ((u32)a[2])
+		return -EINVAL;
+	if ((r = process_of(a[0], &p)))
+		return r;
+	if (p->state != PROC_ALIVE)
+		r = -ESRCH;
+	else if (!may_look_into(p))
+		r = -EPERM;
+	else if (!(f = process_file(p->pid, a[1])))
+		r = -EBADF;
+	else
+		r = fd_install(thread_current()->files, f, 0, true);
+	process_put(p);
+	return r;
+}
+
+const struct syscall pidfd_calls[] = {
+	ROW(pidfd_open, 2, 0, "dx"),
+	ROW(pidfd_send_signal, 4, 0, "dSpx"),
+	ROW(pidfd_getfd, 3, 0, "ddx"),
+	{ 0 }
+};
