@@ -410,6 +410,10 @@ static void add_instance(struct fs_usage *u, struct filesystem *fs)
 	struct inode *ip;
 
 	u->heap += heap_room(fs) + heap_room(fs->source) + sizeof(*fs->root);
+	if (fs->disk) {
+		disk_usage(fs, u);
+		return;
+	}
 	if (!fs->root->inode->ops->create)
 		return;				/* inodes as long as they are used: procfs */
 	guard(&fs->lock);
@@ -422,6 +426,7 @@ struct fs_usage fs_usage(void)
 	struct fs_usage u = { .heap = dentry_tree_heap() };
 	struct filesystem *fs;
 
+	devices_usage(&u);
 	guard(&tree_lock);
 	TAILQ_FOREACH(fs, &mounts, link)
 		add_instance(&u, fs);

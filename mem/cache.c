@@ -17,6 +17,7 @@ static struct { spinlock_t lock; TAILQ_HEAD(, cache) all; } caches = {
 	.all = TAILQ_HEAD_INITIALIZER(caches.all),
 };
 static _Atomic u64 dirty_pages /* and those being written */, cached_pages;
+static struct waitq cleaned = WAITQ_INIT(cleaned);	/* who waits for fewer dirty pages */
 static struct slab run_slab = SLAB("page run", struct page_run);
 
 u64 cache_dirty_count(void) { return dirty_pages; }
@@ -57,14 +58,15 @@ void cache_init(struct pageset *ps, struct cache *c, const struct pageset_ops *o
 	*c = (struct cache){ .ps = ps };
 	ps->ops = ops;
 	ps->cache = c;
+	page_short = cache_reclaim;
 	guard(&caches.lock);
 	TAILQ_INSERT_TAIL(&caches.all, c, link);
 }
 
 /* Take a page out that nobody reads or writes; the set's reference goes. */
-static void take_out(struct pageset *ps, u64 index, struct page *p)
+static void take_out(struct pageset *ps, u64 index, struct page *p, bool tidy)
 {
-	pageset_take_locked(ps, index);
+	pageset_take_locked(ps, index, tidy);
 	cached_pages--;
 	if (p->flags & PAGE_DIRTY) {
 		ps->cache->dirty--;
@@ -81,10 +83,12 @@ void cache_destroy(struct pageset *ps)
 	spin_lock(&caches.lock);
 	TAILQ_REMOVE(&caches.all, ps->cache, link);
 	spin_unlock(&caches.lock);
-	guard(&ps->lock);
+	spin_lock(&ps->lock);
 	check(!ps->cache->busy && !ps->cache->writing);
 	while ((index = pageset_next_locked(ps, 0)) != UINT64_MAX)
-		take_out(ps, index, pageset_find_locked(ps, index));
+		take_out(ps, index, pageset_find_locked(ps, index), true);
+	spin_unlock(&ps->lock);
+	pageset_truncate(ps, 0);		/* empty nodes that reclaim left */
 }
 
 /* --- runs ------------------------------------------------------------------------------------- */
@@ -154,7 +158,15 @@ static void run_end(struct page_run *r)
 		ps->cache->busy -= r->count;
 	}
 	spin_unlock(&ps->lock);
+	if (r->write && unlikely(!waitq_empty(&cleaned)))
+		wake_all(&cleaned);
 	run_free(r);
+}
+
+async long cache_wait_clean(u64 limit)
+{
+	guard(&cleaned.lock);
+	return dirty_pages <= limit ? 0 : wait_locked(&cleaned, WAIT_KILL);
 }
 
 void run_hold(struct page_run *r)
@@ -227,38 +239,53 @@ static void run_read(struct page_run *r)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* A busy page for @index, if there is none and memory for it.  ps->lock is held. */
-static bool run_extend(struct page_run *r, struct pageset *ps, u64 index)
-{
-	struct page *p = page_alloc_for(ps->charge, false);
+enum { ROOM = 2 * RUN_MAX };		/* frames kept free for what is allocated under locks */
 
-	if (!p)
-		return false;
-	if (pageset_insert_locked(ps, index, p)) {
-		page_put(p);
-		return false;
+/* Without locks: what is wanted next shall not have to be taken from the cache that is locked then. */
+static void make_room(void)
+{
+	if (unlikely(page_free_count() < ROOM))
+		cache_reclaim(ROOM);
+}
+
+/* Frames for up to @n pages. */
+static void run_frames(struct page_run *r, u32 n)
+{
+	struct page *p;
+
+	make_room();
+	while (r->count < n && (p = page_alloc_for(r->ps->charge, false)))
+		r->page[r->count++] = p;
+}
+
+/* They become busy pages from r->index on, up to the first that is there; the rest goes. */
+static void run_insert(struct page_run *r)
+{
+	struct pageset *ps = r->ps;
+	u32 n = 0;
+
+	spin_lock(&ps->lock);
+	for (; n < r->count && !pageset_insert_locked(ps, r->index + n, r->page[n]); n++) {
+		r->page[n]->flags |= PAGE_BUSY;
+		page_get(r->page[n]);
 	}
-	p->flags |= PAGE_BUSY;
-	cached_pages++;
-	ps->cache->busy++;
-	page_get(p);
-	r->page[r->count++] = p;
-	return true;
+	cached_pages += n;
+	ps->cache->busy += n;
+	spin_unlock(&ps->lock);
+	while (r->count > n)
+		page_put(r->page[--r->count]);
 }
 
 /* Make busy pages at @index and after it, up to @n or the first that is there.  NULL: none. */
 static struct page_run *run_gather(struct pageset *ps, u64 index, u32 n)
 {
-	struct page_run *r = run_create(ps, index, false);
+	u64 left = ps->size_pages - min(index, ps->size_pages);
+	struct page_run *r = left ? run_create(ps, index, false) : NULL;
 
 	if (!r)
 		return NULL;
-	spin_lock(&ps->lock);
-	n = min(min(n, (u32)RUN_MAX), (u32)min(ps->size_pages - min(index, ps->size_pages), (u64)RUN_MAX));
-	for (u32 i = 0; i < n; i++)
-		if (pageset_find_locked(ps, index + i) || !run_extend(r, ps, index + i))
-			break;
-	spin_unlock(&ps->lock);
+	run_frames(r, min(min(n, (u32)RUN_MAX), (u32)min(left, (u64)RUN_MAX)));
+	run_insert(r);
 	if (r->count)
 		return r;
 	run_free(r);
@@ -291,7 +318,7 @@ static long look(struct pageset *ps, u64 index, struct page **out)
 		return wait_page(p, WAIT_KILL);
 	if (p->flags & PAGE_BAD) {		/* told once; whoever comes next tries again */
 		r = *(long *)page_virt(p);
-		take_out(ps, index, p);
+		take_out(ps, index, p, true);
 		return r;
 	}
 	page_get(p);
@@ -339,6 +366,7 @@ long cache_insert(struct pageset *ps, u64 index, struct page *p)
 {
 	long err;
 
+	make_room();
 	guard(&ps->lock);
 	err = pageset_insert_locked(ps, index, p);
 	if (err)
@@ -513,7 +541,7 @@ async long cache_drop(struct pageset *ps, u64 first, u64 end)
 		if (p->flags & PAGE_WRITING)
 			return wait_page(p, 0);
 		wake_page(p);
-		take_out(ps, i, p);
+		take_out(ps, i, p, true);
 	}
 	return 0;
 }
@@ -535,7 +563,7 @@ static u64 reclaim_from(struct pageset *ps, u64 want)
 		}
 		p = pageset_find_locked(ps, i);
 		if (!p->flags && page_refs(p) == 1) {
-			take_out(ps, i, p);
+			take_out(ps, i, p, false);	/* the heap may be what is short of memory */
 			done++;
 		}
 		i++;

@@ -89,5 +89,7 @@ async long cache_drop(struct pageset *ps, u64 first, u64 end);
 /* Drop up to @want clean pages nobody uses, of any cache: how many.  Only tries locks. */
 u64 cache_reclaim(u64 want);
 u64 cache_reclaim_from(struct pageset *ps, u64 want);		/* the same of one cache */
+/* Until at most @limit pages are dirty or being written.  Starts over; deadly signals end it. */
+async long cache_wait_clean(u64 limit);
 u64 cache_dirty_count(void);		/* dirty pages of all caches */
 u64 cache_page_count(void);

@@ -19,7 +19,7 @@
 #include "core/spin.h"
 #include "mem/page.h"
 
-enum { CHAIN_ORDER = 5, CHAIN = 1 << CHAIN_ORDER };
+enum { CHAIN_ORDER = 5, CHAIN = 1 << CHAIN_ORDER, BLOCK_TRIES = 4 };
 
 struct free_block { struct free_block *next, **prev; };
 
@@ -36,6 +36,7 @@ static struct {
 /* Of a hart: n frames from top on, and perhaps a full chain. */
 static struct stack { struct page *top, *spare; u64 n, pad_; } stacks[CPU_MAX];
 
+u64 (*page_short)(u64 want);
 struct page *pages ro_after_init;
 paddr_t page_base ro_after_init;
 struct page *zero_page ro_after_init;
@@ -187,12 +188,16 @@ static __attribute__((noinline)) bool stack_refill(struct stack *s)
 	s->spare = NULL;
 	if (s->top)
 		return true;
-	guard(&buddy.lock);
+	spin_lock(&buddy.lock);
 	s->top = common_take();
 	if (!s->top)
 		s->top = chain_from_buddy(&s->n);
-	if (!s->top)
-		s->n = 0;
+	spin_unlock(&buddy.lock);
+	if (likely(s->top))
+		return true;
+	s->n = 0;
+	if (page_short)
+		page_short(CHAIN);		/* what it gives back comes to s */
 	return s->top;
 }
 
@@ -269,18 +274,33 @@ static inline void frame_give(struct page *p)
 
 /* --- frames ----------------------------------------------------------------------------------- */
 
-static struct page *block_alloc(u32 order)
+static s64 try_block(u32 order)
+{
+	guard(&buddy.lock);
+	return take_block(order);
+}
+
+static __attribute__((noinline)) s64 try_harder(u32 order)
 {
 	s64 n;
 
-	spin_lock(&buddy.lock);
-	n = take_block(order);
-	spin_unlock(&buddy.lock);
-	if (n < 0) {
+	merge_singles();
+	n = try_block(order);
+	for (u32 i = 0; n < 0 && page_short && i < BLOCK_TRIES; i++) {
+		if (!page_short(CHAIN << order))
+			break;
 		merge_singles();
-		guard(&buddy.lock);
-		n = take_block(order);
+		n = try_block(order);
 	}
+	return n;
+}
+
+static struct page *block_alloc(u32 order)
+{
+	s64 n = try_block(order);
+
+	if (unlikely(n < 0))
+		n = try_harder(order);
 	if (n < 0)
 		return NULL;
 	frame_set_up(&pages[n], 0);

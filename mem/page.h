@@ -39,6 +39,9 @@ enum { PAGE_ORDERS = 11 };
 struct page *page_alloc(u32 order);
 struct page *page_alloc_zero(void);
 void page_free(struct page *p);			/* drop the last reference by force (order kept) */
+/* Memory is used up: give back up to @want frames that are easily made again; how many.  Called with any
+ * lock held, so it may only try those it needs.  Set by mem/cache.c. */
+extern u64 (*page_short)(u64 want);
 static inline void page_get(struct page *p)
 {
 	atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);

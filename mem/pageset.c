@@ -395,7 +395,7 @@ u64 pageset_next_marked_locked(struct pageset *ps, u64 index)
 	return node_next_marked(ps->root, ps->height - 1, 0, index);
 }
 
-void pageset_take_locked(struct pageset *ps, u64 index)
+void pageset_take_locked(struct pageset *ps, u64 index, bool tidy)
 {
 	ps->count--;
 	if (!ps->height) {
@@ -407,5 +407,6 @@ void pageset_take_locked(struct pageset *ps, u64 index)
 
 	n->slot[index & (WAYS - 1)] = NULL;
 	n->used--;
-	prune(ps, index);
+	if (tidy)
+		prune(ps, index);
 }

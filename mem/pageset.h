@@ -42,5 +42,5 @@ long pageset_insert_locked(struct pageset *ps, u64 index, struct page *p);
 void pageset_mark_locked(struct pageset *ps, u64 index, bool on);
 u64 pageset_next_marked_locked(struct pageset *ps, u64 index);	/* or UINT64_MAX */
 u64 pageset_next_locked(struct pageset *ps, u64 index);
-/* Take a page out, without dropping the set's reference. */
-void pageset_take_locked(struct pageset *ps, u64 index);
+/* Take a page out, without dropping the set's reference; with @tidy also nodes that are empty then. */
+void pageset_take_locked(struct pageset *ps, u64 index, bool tidy);

@@ -7,7 +7,7 @@
 #include <linux/fs.h>
 #include <string.h>
 #include "dev/blk.h"
-#include "fs/path.h"
+#include "fs/disk/private.h"
 #include "mem/errand.h"
 #include "mem/heap.h"
 #include "mem/user.h"
@@ -91,6 +91,8 @@ static async long block_write(struct co *co, struct file *f, struct uio *u, u64 
 		return -EPERM;
 	if (*pos >= b->size)
 		return u->left ? -ENOSPC : 0;
+	if ((r = flusher_throttle()))
+		return r;
 	while (u->left && *pos < b->size) {
 		u32 n = min(min(u->left, b->size - *pos), (u64)PAGE_SIZE - in_page(*pos));
 

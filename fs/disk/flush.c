@@ -2,24 +2,22 @@
 /*
  * flush.c: the write-back daemon.  Wakes now and then, and when much is dirty; begins to write what
  * has been dirty for AGE, or everything while there is more than the background limit.  Whoever
- * writes while there is more than the hard limit waits for it.
+ * writes while there is more than the hard limit waits until the disk has got enough.
  */
 #include "core/log.h"
 #include "core/time.h"
 #include "fs/disk/private.h"
 
 #define PERIOD	(1ul * NSEC_PER_SEC)
-#define SOON	(NSEC_PER_SEC / 100)		/* the disk is slower than the writers */
 #define AGE	(5ul * NSEC_PER_SEC)
 
 enum { DISKS_MAX = 32 };
 static struct {
 	spinlock_t	lock;
 	struct disk	*disk[DISKS_MAX];	/* mounted */
-	struct waitq	room;			/* writers that wait */
 	struct errand	*daemon;
 	bool		pressed;
-} flusher = { .room = WAITQ_INIT(flusher.room) };
+} flusher;
 
 static u64 background_limit(void) { return page_total_count() / 16; }
 static u64 hard_limit(void) { return page_total_count() / 8; }
@@ -83,7 +81,7 @@ static async long flush_main(struct co *co, void *arg)
 
 	co_begin(f);
 	for (;;) {
-		f->at = time_add(clock_now(), cache_dirty_count() > hard_limit() ? SOON : PERIOD);
+		f->at = time_add(clock_now(), PERIOD);
 		await(r = wait_until(flusher.pressed ? 1 : f->at));
 		flusher.pressed = false;
 		for (f->i = 0; f->i < DISKS_MAX; f->i++) {
@@ -94,7 +92,6 @@ static async long flush_main(struct co *co, void *arg)
 			filesystem_put(f->fs);
 		}
 		await(r = flush_devices(co));
-		wake_all(&flusher.room);
 	}
 	return 0;
 	co_end();
@@ -130,17 +127,11 @@ void flusher_start(void)
 		errand_start(flusher.daemon);
 }
 
-/* Queued before the daemon is woken: its next round's end is not missed. */
 async long flusher_throttle(void)
 {
-	long r;
-
 	if (likely(cache_dirty_count() <= hard_limit()) || !flusher.daemon)
 		return 0;
-	r = wait_kill(&flusher.room);
-	if (r == PENDING) {
-		flusher.pressed = true;
-		task_wake(&flusher.daemon->task);
-	}
-	return r;
+	flusher.pressed = true;
+	task_wake(&flusher.daemon->task);
+	return cache_wait_clean(hard_limit());
 }

@@ -30,6 +30,10 @@ async long dnode_flush(struct co *co, struct dnode *d, bool wait);
 struct dnode *dnode_next_dirty(struct disk *k, struct dnode *after);
 void dnode_retry_orphans(struct disk *k);
 
+/* What is cached of an instance, and of devices: nobody's leak. */
+void disk_usage(struct filesystem *fs, struct fs_usage *u);
+void devices_usage(struct fs_usage *u);
+
 /* names.c; tree_lock held for the first two.  Enter @new, which has one reference, unless the name is
  * there already: counted; *@spare is to be put. */
 struct dentry *names_enter(struct dentry *dir, struct name n, struct dentry *new, struct dentry **spare);

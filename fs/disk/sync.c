@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-/* sync.c: everything in memory goes to the disks: sync(), syncfs(), the end of the machine. */
+/* sync.c: everything in memory goes to the disks: sync(), syncfs(), the end of the machine; and how much that is. */
 #include "fs/disk/private.h"
 #include "fs/sync.h"
+#include "mem/heap.h"
 
 static async long sync_fs_main(struct co *co, void *fs) { return disk_sync(co, fs); }
 static void sync_fs_drop(void *fs) { filesystem_put(fs); }
@@ -52,4 +53,26 @@ async long sync_end(struct errand **work)
 	errand_put(*work);
 	*work = NULL;
 	return r;
+}
+
+/* --- usage ------------------------------------------------------------------------------------ */
+
+void disk_usage(struct filesystem *fs, struct fs_usage *u)
+{
+	struct inode *ip;
+
+	u->heap += heap_room(fs->disk);
+	guard(&fs->lock);
+	TAILQ_FOREACH(ip, &fs->inodes, link) {
+		u->pages += ip->pages.count;
+		u->heap += heap_room(dnode_of(ip)) + heap_room(ip->target) + pageset_heap(&ip->pages);
+	}
+}
+
+void devices_usage(struct fs_usage *u)
+{
+	for (struct blk *b = blk_next(NULL); b; b = blk_next(b)) {
+		u->pages += b->pages.count;
+		u->heap += pageset_heap(&b->pages);
+	}
 }

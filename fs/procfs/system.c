@@ -5,20 +5,23 @@
 #include "fs/path.h"
 #include "fs/procfs/private.h"
 #include "lib/text.h"
+#include "mem/cache.h"
 #include "mem/heap.h"
 
 static u64 kib(u64 page_count) { return page_count << (PAGE_SHIFT - 10); }
 
 static long meminfo(struct text *t)
 {
-	u64 total = page_total_count(), free = page_free_count(), cached = fs_memory_pages();
+	u64 total = page_total_count(), free = page_free_count(), memory = fs_memory_pages();
+	u64 cached = cache_page_count(), dirty = cache_dirty_count();
 
 	text_add(t, "MemTotal:       %8lu kB\nMemFree:        %8lu kB\nMemAvailable:   %8lu kB\n",
-		 kib(total), kib(free), kib(free));
+		 kib(total), kib(free), kib(free + cached - min(dirty, cached)));
 	text_add(t, "Buffers:        %8lu kB\nCached:         %8lu kB\nSwapCached:     %8lu kB\n",
-		 0ul, kib(cached), 0ul);
+		 0ul, kib(memory + cached), 0ul);
 	text_add(t, "SwapTotal:      %8lu kB\nSwapFree:       %8lu kB\nShmem:          %8lu kB\n",
-		 0ul, 0ul, kib(cached));
+		 0ul, 0ul, kib(memory));
+	text_add(t, "Dirty:          %8lu kB\n", kib(dirty));
 	text_add(t, "Slab:           %8lu kB\nSReclaimable:   %8lu kB\n", kib(heap_frames()), 0ul);
 	return 0;
 }
