@@ -89,9 +89,9 @@ long arch_kmap(uintptr_t va, paddr_t pa, size_t size, u32 flags);
 size_t arch_copy_in(void *dst, uaddr_t src, size_t n);
 size_t arch_copy_out(uaddr_t dst, const void *src, size_t n);
 size_t arch_clear_out(uaddr_t dst, size_t n);
-/* Length of the string copied without its NUL, @max if there is none in @max bytes, or
- * -EFAULT with *@done bytes copied. */
-long arch_string_in(char *dst, uaddr_t src, size_t max, size_t *done);
+/* Length of the string copied without its NUL, @max if there is none in @max bytes; or -1 - n: after
+ * n bytes, which were copied, is one that is not there. */
+long arch_string_in(char *dst, uaddr_t src, size_t max);
 /* Atomic operations on a program's aligned words, for futexes: 0 or -EFAULT. */
 long arch_load32(u32 *out, uaddr_t src);
 long arch_cas32(u32 *old, uaddr_t at, u32 expect, u32 new);

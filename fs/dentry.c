@@ -10,25 +10,47 @@
 #include "mem/heap.h"
 #include "mem/page.h"
 
-enum { FIRST_BUCKETS = 256, FRAMES_A_BUCKET = 16 };
+enum { FIRST_BITS = 8, FRAMES_A_BUCKET = 16 };
 
 spinlock_t tree_lock;
 static struct slab dentry_slab = SLAB("dentry", struct dentry);
 static u64 tree_heap;			/* of names that can be found; tree_lock */
-static struct dentry *first_table[FIRST_BUCKETS];
-struct dentry_table dentry_table = { first_table, FIRST_BUCKETS - 1 };
+static struct dentry *first_table[1 << FIRST_BITS];
+struct dentry_table dentry_table = { first_table, 64 - FIRST_BITS };
 
 void dentry_table_init(void)
 {
-	u32 buckets = FIRST_BUCKETS;
+	u32 bits = FIRST_BITS;
 	struct dentry **t;
 
-	while (buckets < page_total_count() / FRAMES_A_BUCKET)
-		buckets *= 2;
-	if (buckets == FIRST_BUCKETS || !(t = heap_zero(buckets * sizeof(*t))))
+	while (1ul << bits < page_total_count() / FRAMES_A_BUCKET)
+		bits++;
+	if (bits == FIRST_BITS || !(t = heap_zero(sizeof(*t) << bits)))
 		return;
 	dentry_table.bucket = t;
-	dentry_table.mask = buckets - 1;
+	dentry_table.shift = 64 - bits;
+}
+
+u64 name_hash(const char *s, u32 len)
+{
+	u64 h = 0, word = 0;
+
+	for (; len >= sizeof(word); len -= sizeof(word), s += sizeof(word)) {
+		memcpy(&word, s, sizeof(word));
+		h = name_hash_step(h, word);
+	}
+	word = 0;
+	memcpy(&word, s, len);
+	return name_hash_step(h, word);
+}
+
+struct dentry *dentry_find(struct dentry *dir, struct name n)
+{
+	struct dentry *d = *dentry_bucket(dir, n.hash);
+
+	while (d && (d->hash != n.hash || d->parent != dir || d->len != n.len || memcmp(d->name, n.s, n.len)))
+		d = d->next;
+	return d;
 }
 
 static void hash_insert(struct dentry *d)
@@ -51,12 +73,13 @@ static void hash_remove(struct dentry *d)
 
 static long set_name(struct dentry *d, struct name n)
 {
-	char *s = n.len < NAME_INLINE ? d->small : heap_alloc(n.len + 1ul);
+	size_t room = align_up(n.len + 1ul, sizeof(u64));
+	char *s = room <= NAME_INLINE ? d->small : heap_alloc(room);
 
 	if (!s)
 		return -ENOMEM;
+	*(u64 *)(s + room - sizeof(u64)) = 0;
 	memcpy(s, n.s, n.len);
-	s[n.len] = 0;
 	d->name = s;
 	d->len = n.len;
 	d->hash = n.hash;
@@ -82,12 +105,17 @@ u64 dentry_tree_heap(void)
 	return tree_heap;
 }
 
+static u32 kind_flag(const struct inode *ip)		/* NULL: a shadow */
+{
+	return !ip ? 0 : inode_kind(ip) == I_DIR ? D_DIR : inode_kind(ip) == I_LNK ? D_LINK : 0;
+}
+
 struct dentry *dentry_create(struct name n, struct inode *ip)
 {
 	struct dentry *d = slab_alloc(&dentry_slab);
 
 	if (d) {
-		*d = (struct dentry){ .refs = 1, .inode = ip, .flags = D_GONE };
+		*d = (struct dentry){ .refs = 1, .inode = ip, .flags = D_GONE | kind_flag(ip) };
 		TAILQ_INIT(&d->children);
 		if (!set_name(d, n))
 			return d;
@@ -103,7 +131,7 @@ struct dentry *dentry_root(struct inode *ip)
 
 	if (d) {
 		d->parent = d;
-		d->flags = 0;
+		d->flags &= ~D_GONE;
 		ip->alias = d;
 	}
 	return d;
@@ -115,7 +143,7 @@ struct dentry *dentry_free_standing(const char *name, struct inode *ip)
 
 	if (d) {
 		d->parent = d;
-		d->flags = D_FREE;
+		d->flags = (d->flags & ~D_GONE) | D_FREE;
 	}
 	return d;
 }
@@ -142,20 +170,9 @@ static bool put_locked(struct dentry *d)
 	return true;
 }
 
-/* All but the last reference go without the lock. */
-static bool put_shared(struct dentry *d)
+void dentry_put_last(struct dentry *d)
 {
-	u32 refs = atomic_load_explicit(&d->refs, memory_order_relaxed);
-
-	while (refs > 1)
-		if (atomic_compare_exchange_weak(&d->refs, &refs, refs - 1))
-			return true;
-	return false;
-}
-
-void dentry_put(struct dentry *d)
-{
-	while (d && !put_shared(d) && put_locked(d)) {
+	while (d && !dentry_put_shared(d) && put_locked(d)) {
 		struct dentry *up = d->parent == d ? NULL : d->parent;
 
 		dentry_free(d);
@@ -248,7 +265,7 @@ void dentry_take_place(struct dentry *d, struct dentry *old)
 struct dentry *dentry_add(struct dentry *dir, const char *name, struct inode *ip)
 {
 	u32 len = strlen(name);
-	struct dentry *d = dentry_create((struct name){ name, len, name_hash(name, len) }, ip);
+	struct dentry *d = dentry_create(name_of(name, len), ip);
 
 	if (!d)
 		return NULL;

@@ -26,14 +26,22 @@ enum {	/* dentry.flags */
 	D_SHADOW = 32,		/* cached: the disk has no such name; found by name_shadow() only */
 	D_LOOKING = 64,		/* a shadow: somebody is looking it up on the disk */
 	D_ABSENT = 128,		/* a shadow: it was looked up */
+	D_DIR = 256,		/* the inode is a directory: kinds never change, so this is here ... */
+	D_LINK = 512,		/* ... and that it is a symbolic link: most walks touch no inode */
 	D_ERROR_SHIFT = 16,	/* a shadow: that failed, -errno << this */
 };
 
-struct dentry {
+struct dentry {				/* what a walk looks at comes first */
 	_Atomic u32		refs;
-	u32			hash;
-	u32			len;
 	u32			flags;
+	u64			hash;		/* name_hash() */
+	struct dentry		*next;		/* in a hash bucket */
+	struct dentry		*parent;	/* counted; a root's is itself, uncounted */
+	char			*name;		/* whole words: zeros up to the next multiple of 8 */
+	u32			len;
+	struct dentry		*cover;		/* root of what is mounted here, counted */
+	struct inode		*inode;		/* counted */
+	struct dentry		*covers;	/* a root: where it is mounted, counted */
 	union {
 		struct {
 			u64	cookie;		/* position in the directory, ascending */
@@ -41,62 +49,55 @@ struct dentry {
 		};
 		TAILQ_ENTRY(dentry) lru;	/* D_CACHED */
 	};
-	struct dentry		*next;		/* in a hash bucket */
-	struct dentry		*parent;	/* counted; a root's is itself, uncounted */
-	struct inode		*inode;		/* counted */
-	struct dentry		*cover;		/* root of what is mounted here, counted */
-	struct dentry		*covers;	/* a root: where it is mounted, counted */
 	TAILQ_HEAD(dentries, dentry) children;
 	TAILQ_ENTRY(dentry)	sibling;
-	char			*name;
-	char			small[NAME_INLINE];
+	char			small[NAME_INLINE] __attribute__((aligned(8)));
 };
 
 extern spinlock_t tree_lock;
 
-struct name { const char *s; u32 len, hash; };
+struct name { const char *s; u32 len; u64 hash; };
 
-/* The hash of a name, byte by byte: the path walk computes it while it looks for the slash. */
-enum { NAME_HASH_START = 0x811c9dc5 };
-static inline u32 name_hash_step(u32 h, char c) { return (h ^ (u8)c) * 0x01000193u; }
-static inline u32 name_hash(const char *s, u32 len)
+/*
+ * Names are hashed word by word, the last one padded with zeros: a name of n bytes has n / 8 + 1 of
+ * them.  A step is a bijection, so two names of fewer than 8 bytes with one hash are one name.  The
+ * upper bits are the good ones.
+ */
+#define NAME_HASH_FACTOR 0x9e3779b97f4a7c15ul
+static inline u64 name_hash_step(u64 h, u64 word) { return (h ^ word) * NAME_HASH_FACTOR; }
+u64 name_hash(const char *s, u32 len);
+static inline struct name name_of(const char *s, u32 len)
 {
-	u32 h = NAME_HASH_START;
-
-	for (; len; len--)
-		h = name_hash_step(h, *s++);
-	return h;
+	return (struct name){ s, len, name_hash(s, len) };
 }
 
-extern struct dentry_table { struct dentry **bucket; u32 mask; } dentry_table;
+extern struct dentry_table { struct dentry **bucket; u32 shift; } dentry_table;
 void dentry_table_init(void);			/* before there are names */
-static inline struct dentry **dentry_bucket(const struct dentry *dir, u32 hash)
+static inline struct dentry **dentry_bucket(const struct dentry *dir, u64 hash)
 {
-	u32 v = (hash ^ (u32)((uintptr_t)dir >> 4)) * 0x9e3779b1u;
-
-	return &dentry_table.bucket[v >> 12 & dentry_table.mask];
-}
-
-static inline bool name_same(const char *a, const char *b, u32 len)
-{
-	for (const char *end = a + len; a < end; a++, b++)
-		if (*a != *b)
-			return false;
-	return true;
+	return &dentry_table.bucket[(hash + (uintptr_t)dir * NAME_HASH_FACTOR) >> dentry_table.shift];
 }
 
 /* The key under which it is remembered that there is no such name. */
 static inline struct name name_shadow(struct name n) { return (struct name){ n.s, n.len, ~n.hash }; }
 
 /* All with tree_lock held: */
-static inline struct dentry *dentry_find(struct dentry *dir, struct name n)	/* uncounted; NULL */
+struct dentry *dentry_find(struct dentry *dir, struct name n);	/* uncounted; NULL */
+/* The same for a name in whole words, as d->name is; it may be a shadow of another name. */
+static inline struct dentry *dentry_find_words(struct dentry *dir, u64 hash, u64 len, const u64 *word)
 {
-	struct dentry *d = *dentry_bucket(dir, n.hash);
+	for (struct dentry *d = *dentry_bucket(dir, hash); d; d = d->next) {
+		const u64 *have = (const u64 *)d->name;
+		u64 i = 0;
 
-	while (d && (d->hash != n.hash || d->parent != dir || d->len != n.len ||
-		     !name_same(d->name, n.s, n.len)))
-		d = d->next;
-	return d;
+		if (d->hash != hash || d->parent != dir || unlikely(d->len != len))
+			continue;
+		while (i < len / 8 && have[i] == word[i])
+			i++;
+		if (likely(i == len / 8))	/* with the hash, that is the rest as well */
+			return d;
+	}
+	return NULL;
 }
 void dentry_link(struct dentry *dir, struct dentry *d);		/* enter @d as a child, findable */
 void dentry_unlink(struct dentry *d);				/* out of its directory, D_GONE */
@@ -119,7 +120,23 @@ static inline struct dentry *dentry_get(struct dentry *d)
 	atomic_fetch_add_explicit(&d->refs, 1, memory_order_relaxed);
 	return d;
 }
-void dentry_put(struct dentry *d);		/* NULL is fine; tree_lock not held */
+/* All but the last reference go without the lock. */
+static inline bool dentry_put_shared(struct dentry *d)
+{
+	u32 refs = atomic_load_explicit(&d->refs, memory_order_relaxed);
+
+	while (refs > 1)
+		if (atomic_compare_exchange_weak_explicit(&d->refs, &refs, refs - 1,
+							  memory_order_release, memory_order_relaxed))
+			return true;
+	return false;
+}
+void dentry_put_last(struct dentry *d);
+static inline void dentry_put(struct dentry *d)		/* NULL is fine; tree_lock not held */
+{
+	if (d && unlikely(!dentry_put_shared(d)))
+		dentry_put_last(d);
+}
 
 u64 dentry_tree_heap(void);			/* bytes of heap of all names that can be found */
 

@@ -16,11 +16,13 @@
 
 static struct slab file_slab = SLAB("file", struct file);
 
+static struct spare { struct file *f; } __attribute__((aligned(64))) spares[CPU_MAX];
+
 struct file *file_create(const struct file_ops *ops, u32 flags, void *data)
 {
-	struct file *f = slab_alloc(&file_slab);
+	struct file *f = slab_take_spare(&file_slab, &spares[this_cpu()->id].f);
 
-	if (f)
+	if (likely(f))
 		*f = (struct file){ .refs = 1, .flags = flags, .ops = ops, .data = data };
 	return f;
 }
@@ -38,12 +40,14 @@ static void file_free(struct file *f)
 		lock_drop_owner(f->inode, f);
 	if (f->ops && f->ops->release)
 		f->ops->release(f);
-	dentry_put(f->dentry);
-	inode_put(f->inode);
+	if (likely(f->dentry))
+		dentry_put(f->dentry);
+	else
+		inode_put(f->inode);
 	if (unlikely(__atomic_load_n(&f->seen, __ATOMIC_RELAXED)))
 		rcu_free(&f->rcu, file_free_seen);
 	else
-		slab_free(&file_slab, f);
+		slab_keep_spare(&file_slab, &spares[this_cpu()->id].f, f);
 }
 
 void file_put(struct file *f)
@@ -260,7 +264,8 @@ static long table_reach(struct files *t, u32 fd)
 	return 0;
 }
 
-static long install_locked(struct files *t, struct file *f, u32 from, bool cloexec)
+static __attribute__((noinline)) long
+install_locked(struct files *t, struct file *f, u32 from, bool cloexec)
 {
 	u32 fd = max(from, t->lowest);
 	long err;
@@ -279,9 +284,17 @@ static long install_locked(struct files *t, struct file *f, u32 from, bool cloex
 
 long fd_install(struct files *t, struct file *f, u32 from, bool cloexec)
 {
+	u64 low;
 	long fd;
 
 	spin_lock(&t->lock);
+	low = t->lowest;
+	if (likely(low >= from && low < t->size && low < t->limit && !t->slot[low])) {
+		slot_set(t, low, (uintptr_t)f | cloexec);
+		t->lowest = low + 1;
+		spin_unlock(&t->lock);
+		return low;
+	}
 	fd = install_locked(t, f, from, cloexec);
 	spin_unlock(&t->lock);
 	if (fd < 0)

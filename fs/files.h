@@ -48,7 +48,7 @@ struct file {
 	_Atomic u32		refs;
 	u32			flags;		/* O_ACCMODE, O_APPEND, O_NONBLOCK, ... */
 	const struct file_ops	*ops;
-	struct inode		*inode;		/* counted; NULL for anonymous files */
+	struct inode		*inode;		/* counted, unless the dentry holds it; may be NULL */
 	struct dentry		*dentry;	/* counted; name it was opened by, may be NULL */
 	union {
 		struct {

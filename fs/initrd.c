@@ -74,7 +74,7 @@ static bool component(const char **s, const char *end, struct name *n)
 		while (p < end && *p != '/')
 			p++;
 	} while (p - from == 1 && *from == '.');
-	*n = (struct name){ from, p - from, name_hash(from, p - from) };
+	*n = name_of(from, p - from);
 	*s = p;
 	return n->len;
 }

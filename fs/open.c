@@ -80,7 +80,7 @@ long dentry_open(struct dentry *d, u32 flags, struct file **out)
 	if (!f)
 		return -ENOMEM;
 	f->dentry = dentry_get(d);
-	f->inode = inode_get(d->inode);
+	f->inode = d->inode;
 	if (flags & O_PATH)
 		f->flags = (flags & (O_PATH | O_DIRECTORY | O_NOFOLLOW)) | O_ACCMODE;
 	else if ((err = set_ops(f->inode, f))) {
@@ -93,8 +93,9 @@ long dentry_open(struct dentry *d, u32 flags, struct file **out)
 }
 
 /* A file on a disk is truncated by *@more, which then has to be awaited. */
-static long open_found(struct fs_context *c, struct dentry *d, u32 flags, bool created, struct file **out,
-		       struct change **more)
+static __attribute__((noinline)) long
+open_found(struct fs_context *c, struct dentry *d, u32 flags, bool created, struct file **out,
+	   struct change **more)
 {
 	struct inode *ip = d->inode;
 	long err = may_open(c, ip, flags, created);
@@ -112,9 +113,34 @@ static long open_found(struct fs_context *c, struct dentry *d, u32 flags, bool c
 	return err;
 }
 
+/* Regular files, without the questions others raise.  Takes the reference to @d if it returns a file. */
+static struct file *open_regular(struct fs_context *c, struct dentry *d, u32 flags)
+{
+	struct inode *ip = d->inode;
+	struct file *f;
+
+	if (flags & (O_PATH | O_TRUNC | O_NOATIME | O_EXCL | __O_TMPFILE) || inode_kind(ip) != I_REG ||
+	    unlikely(!ip->ops->open) ||
+	    (flags & O_ACCMODE && ip->fs->flags & FS_READONLY) ||
+	    (c->fsuid && inode_access(c, ip, wanted_access(flags))))
+		return NULL;
+	f = file_create(NULL, flags & ~not_kept, NULL);
+	if (unlikely(!f))
+		return NULL;
+	f->inode = ip;
+	if (likely(!ip->ops->open(ip, f))) {
+		f->dentry = d;
+		return f;
+	}
+	f->inode = NULL;
+	file_put(f);
+	return NULL;
+}
+
 /* The last name does not exist: create it, through a link that leads nowhere as well. */
-static async long open_new(struct fs_context *c, struct dentry *at, const char *path, u32 flags,
-			   u32 mode, u32 walk, struct file **out, struct change **more)
+static __attribute__((noinline)) async long
+open_new(struct fs_context *c, struct dentry *at, const char *path, u32 flags, u32 mode, u32 walk,
+	 struct file **out, struct change **more)
 {
 	struct dentry *dir, *d = NULL;
 	struct last last;
@@ -140,7 +166,8 @@ static async long open_new(struct fs_context *c, struct dentry *at, const char *
 }
 
 /* O_TMPFILE: a file without a name in the file system of a directory. */
-static long open_unnamed(struct fs_context *c, struct dentry *dir, u32 flags, u32 mode, struct file **out)
+static __attribute__((noinline)) long
+open_unnamed(struct fs_context *c, struct dentry *dir, u32 flags, u32 mode, struct file **out)
 {
 	struct inode *ip = NULL;
 	struct dentry *d;
@@ -185,6 +212,8 @@ async long path_open(struct fs_context *c, struct dentry *at, const char *path, 
 		return open_new(c, at, path, flags, mode, walk, out, more);
 	if (err)
 		return err;
+	if (likely((*out = open_regular(c, d, flags))))
+		return 0;
 	if (create && flags & O_EXCL)
 		err = -EEXIST;
 	else if (unlikely(tmpfile))
@@ -252,7 +281,7 @@ bool file_place(struct file *f, const char *path, u32 mode, u32 rdev)
 	if (!path_walk(&kernel_context, NULL, path, 0, &d)) {
 		if (inode_kind(d->inode) == (mode & I_FMT) && d->inode->rdev == rdev) {
 			f->dentry = d;
-			f->inode = inode_get(d->inode);
+			f->inode = d->inode;
 			return true;
 		}
 		dentry_put(d);

@@ -12,32 +12,120 @@
 #include "mem/heap.h"
 #include "mem/page.h"
 
-enum { SCRATCHES = 2, SCRATCH_ORDER = 1 };
+enum { SCRATCH_ORDER = 1 };
 
-/* Per hart and path: a page for the path, a page for links. */
-static char *scratch_pages[CPU_MAX][SCRATCHES];
+char *path_scratch_pages[CPU_MAX][SCRATCHES];
 
-char *path_scratch(u32 which)
+/* A page for the path, a page for links. */
+char *path_scratch_make(u32 which)
 {
-	char **p = &scratch_pages[this_cpu()->id][which];
+	struct page *pg = page_alloc(SCRATCH_ORDER);
+	char *p = pg ? page_virt(pg) : NULL;
 
-	if (unlikely(!*p)) {
-		struct page *pg = page_alloc(SCRATCH_ORDER);
-
-		if (pg)
-			*p = page_virt(pg);
-	}
-	return *p;
+	path_scratch_pages[this_cpu()->id][which] = p;
+	return p;
 }
 
-async long path_from_user(uaddr_t path, u32 which, char **out)
+async long path_from_user_slowly(uaddr_t path, u32 which, char **out)
 {
 	char *s = path_scratch(which);
 
-	if (unlikely(!s))
+	if (!s)
 		return -ENOMEM;
-	*out = s;
+	*out = s += path % sizeof(u64);
 	return user_string(s, path, PATH_MAX_LEN);
+}
+
+/* --- most walks ---------------------------------------------------------------------------------- */
+
+enum { NAME_WORDS = NAME_MAX_LEN / 8 };
+
+/* Volatile, lest the compiler load four constants that are made of this one. */
+static const volatile u64 ones_everywhere = 0x0101010101010101ul;
+
+/*
+ * Cut the component at @s off: its length, 0 if it is too long.  @word gets its words as d->name has
+ * them, but for the last, of which the hash is enough.  Reads whole words and puts those of the name
+ * together from two.  (w - 01..01) & ~w & 80..80 has a bit in the first byte of w that is zero, and
+ * perhaps in later ones.
+ */
+static inline u64 cut_words(const char *s, u64 *word, u64 *hash, u64 ones)
+{
+	const u64 *from = (const u64 *)(s - (uintptr_t)s % sizeof(u64));
+	u64 shift = (uintptr_t)s * 8, h = 0, w, x, end, *to = word;
+
+	for (;; h = name_hash_step(h, w), *to++ = w, from++) {
+		w = from[0] >> (shift & 63) | from[1] << 1 << (~shift & 63);
+		x = w ^ ones * '/';
+		end = (((w - ones) & ~w) | ((x - ones) & ~x)) & ones << 7;
+		if (end)
+			break;
+		if (unlikely(to == word + NAME_WORDS))
+			return 0;
+	}
+	end = (end ^ (end - 1)) >> 8;		/* the bytes below */
+	*hash = name_hash_step(h, w & end);
+	return ((char *)to - (char *)word) + ((end & ones) * ones >> 56);
+}
+
+/* The last one that covers @d. */
+static inline struct dentry *mounted_on(struct dentry *d)
+{
+	while (unlikely(d->cover))
+		d = d->cover;
+	return d;
+}
+
+static bool anybody_enters(const struct dentry *d)
+{
+	return (d->inode->mode & 0111) == 0111;
+}
+
+struct way { struct dentry *d; const char *rest; };
+
+/*
+ * Step from @d over components that need no thought: names in the tree that are no links, in
+ * directories everybody may enter.  Where that ends, and what is left of the path.  The component that
+ * has nothing behind it is taken only if @last.
+ */
+static inline __attribute__((always_inline)) struct way
+plain_steps(const struct fs_context *c, struct dentry *d, const char *s, bool last)
+{
+	u64 word[NAME_WORDS], hash, len, ones = ones_everywhere;
+
+	while (d->flags & D_DIR && (likely(!c->fsuid) || anybody_enters(d)) &&
+	       likely((len = cut_words(s, word, &hash, ones)))) {
+		struct dentry *to = dentry_find_words(d, hash, len, word);
+		const char *end = s + len;
+
+		if (unlikely(!to || to->flags & (D_LINK | D_SHADOW)))
+			break;			/* no name is "." or ".." */
+		if (!*end)
+			return last ? (struct way){ mounted_on(to), end } : (struct way){ d, s };
+		while (*++end == '/')
+			;
+		if (unlikely(!*end))
+			break;			/* a slash there wants a directory, and follows links */
+		d = mounted_on(to);
+		s = end;
+	}
+	return (struct way){ d, s };
+}
+
+struct dentry *path_peek(struct fs_context *c, const char *s)
+{
+	struct dentry *d = c->cwd;
+	struct way w;
+
+	if (likely(*s == '/')) {
+		d = c->root;
+		while (*++s == '/')
+			;
+	}
+	if (unlikely(!*s))
+		return NULL;
+	w = plain_steps(c, d, s, true);
+	return likely(!*w.rest) ? w.d : NULL;
 }
 
 /* --- state of a walk --------------------------------------------------------------------------- */
@@ -63,13 +151,6 @@ static void hold(struct walk *w, struct dentry *d)
 	spin_unlock(&tree_lock);
 	dentry_put(old);
 	spin_lock(&tree_lock);
-}
-
-static inline struct dentry *mounted_on(struct dentry *d)
-{
-	while (unlikely(d->cover))
-		d = d->cover;
-	return d;
 }
 
 static long go_up(struct walk *w)
@@ -233,20 +314,17 @@ static enum last_kind kind_of(const char *s, u32 len)
 	return len == 1 ? LAST_DOT : LAST_DOTDOT;
 }
 
-/* Cut the next component off; its hash is computed on the way. */
-static inline long next_name(struct walk *w, struct last *l)
+static long next_name(struct walk *w, struct last *l)
 {
 	const char *s = w->rest;
-	u32 h = NAME_HASH_START;
-	char c;
 
-	for (; (c = *s) && c != '/'; s++)
-		h = name_hash_step(h, c);
-	l->name = (struct name){ w->rest, s - w->rest, h };
-	if (unlikely(l->name.len > NAME_MAX_LEN))
+	while (*s && *s != '/')
+		s++;
+	if (s - w->rest > NAME_MAX_LEN)
 		return -ENAMETOOLONG;
-	l->kind = likely(*w->rest != '.') ? LAST_NAME : kind_of(w->rest, l->name.len);
-	l->slash = c;
+	l->name = name_of(w->rest, s - w->rest);
+	l->kind = kind_of(w->rest, l->name.len);
+	l->slash = *s;
 	while (*s == '/')
 		s++;
 	w->rest = s;
@@ -272,7 +350,7 @@ static async long step(struct walk *w, const struct last *l, bool follow_link)
 	return 0;
 }
 
-static inline long searchable(struct walk *w)
+static long searchable(struct walk *w)
 {
 	struct inode *ip = w->d->inode;
 
@@ -281,21 +359,22 @@ static inline long searchable(struct walk *w)
 	return w->c->fsuid ? inode_access(w->c, ip, MAY_EXEC) : 0;
 }
 
-/* A name in the tree that is neither a link nor a mount point: most steps. */
-static inline bool plain_step(struct walk *w, const struct last *l)
-{
-	struct dentry *d = likely(l->kind == LAST_NAME) ? dentry_find(w->d, l->name) : NULL;
-
-	if (unlikely(!d || d->cover || inode_kind(d->inode) == I_LNK))
-		return false;
-	w->d = d;
-	return true;
-}
-
 static inline void skip_slashes(struct walk *w)
 {
 	while (*w->rest == '/')
 		w->rest++;
+}
+
+static void walk_plain(struct walk *w, bool last)
+{
+	struct way way;
+
+	skip_slashes(w);
+	if (!*w->rest || (w->flags & (WALK_WORDS | WALK_NO_XDEV)) != WALK_WORDS)
+		return;
+	way = plain_steps(w->c, w->d, w->rest, last);
+	w->d = way.d;
+	w->rest = way.rest;
 }
 
 /* All components, the last one too.  A trailing slash asks for a directory and follows links. */
@@ -304,14 +383,12 @@ static async long walk_all(struct walk *w)
 	struct last l;
 	long err = 0;
 
-	skip_slashes(w);
+	walk_plain(w, true);
 	while (*w->rest) {
 		if ((err = searchable(w)) || (err = next_name(w, &l)))
 			return err;
 		if (unlikely(l.slash && !*w->rest))
 			w->flags |= WALK_DIR | WALK_FOLLOW;
-		if (likely(plain_step(w, &l)))
-			continue;
 		err = step(w, &l, *w->rest || w->flags & WALK_FOLLOW);
 		if (err)
 			return err;
@@ -343,6 +420,7 @@ static async long walk_to_parent(struct walk *w)
 	bool again;
 	long err;
 
+	walk_plain(w, false);
 	do {
 		skip_slashes(w);
 		w->last = (struct last){ .kind = LAST_ROOT };
@@ -397,12 +475,32 @@ static async long walk(struct walk *w, struct dentry *at, async long (*run)(stru
 	return err;
 }
 
-async long path_walk(struct fs_context *c, struct dentry *at, const char *path, u32 flags,
-		     struct dentry **out)
+/* path_peek() with a reference. */
+static struct dentry *path_glance(struct fs_context *c, const char *path)
+{
+	struct dentry *d;
+
+	guard(&tree_lock);
+	d = path_peek(c, path);
+	return likely(d) ? dentry_get(d) : NULL;
+}
+
+static __attribute__((noinline)) async long
+walk_in_full(struct fs_context *c, struct dentry *at, const char *path, u32 flags, struct dentry **out)
 {
 	struct walk w = { .c = c, .rest = path, .flags = flags };
 
 	return walk(&w, at, walk_all, out);
+}
+
+async long path_walk(struct fs_context *c, struct dentry *at, const char *path, u32 flags,
+		     struct dentry **out)
+{
+	const u32 any = WALK_FOLLOW | WALK_EMPTY | WALK_SECOND;
+
+	if (likely((flags & ~any) == WALK_WORDS && !at && (*out = path_glance(c, path))))
+		return 0;
+	return walk_in_full(c, at, path, flags, out);
 }
 
 async long path_parent(struct fs_context *c, struct dentry *at, const char *path, u32 flags,

@@ -7,6 +7,7 @@
  * that is being polled returns: there are two, for calls with two paths.
  */
 #pragma once
+#include "core/cpu.h"
 #include "fs/dentry.h"
 #include "fs/files.h"
 
@@ -20,6 +21,7 @@ enum {	/* flags of a walk */
 	WALK_IN_ROOT = 64,	/* the start is the root (openat2) */
 	WALK_NO_MAGIC = 128,	/* links of /proc are -ELOOP (openat2) */
 	WALK_NO_XDEV = 256,	/* crossing a mount is -EXDEV (openat2) */
+	WALK_WORDS = 512,	/* the path is in a scratch buffer: reading whole words is fine */
 };
 
 enum last_kind { LAST_NAME, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
@@ -31,11 +33,39 @@ struct last {			/* last component; the name lies in the path or in the scratch b
 
 /* The hart's scratch buffer @which (0, 1), a page; NULL: no memory.  Links of a walk with WALK_SECOND
  * use what is behind the second. */
-char *path_scratch(u32 which);
+enum { SCRATCHES = 2 };
+extern char *path_scratch_pages[CPU_MAX][SCRATCHES];
+char *path_scratch_make(u32 which);
+static inline char *path_scratch(u32 which)
+{
+	char *p = path_scratch_pages[this_cpu()->id][which];
+
+	return likely(p) ? p : path_scratch_make(which);
+}
 
 /* Copy a program's path into scratch buffer @which (0, 1): its length; -EFAULT, -ENAMETOOLONG,
  * -ENOMEM, PENDING. */
-async long path_from_user(uaddr_t path, u32 which, char **out);
+async long path_from_user_slowly(uaddr_t path, u32 which, char **out);
+static inline async long path_from_user(uaddr_t path, u32 which, char **out)
+{
+	char *s = path_scratch_pages[this_cpu()->id][which];
+	long n;
+
+	if (likely(s && user_range_ok(path, PATH_MAX_LEN))) {
+		*out = s += path % sizeof(u64);		/* words are words for both sides */
+		n = arch_string_in(s, path, PATH_MAX_LEN);
+		if (likely((u64)n < PATH_MAX_LEN))
+			return n;
+	}
+	return path_from_user_slowly(path, which, out);
+}
+
+/*
+ * The dentry @path leads to if the tree knows all of its names and none of them is a link, "." or a
+ * directory that is closed to somebody: most paths.  NULL: path_walk() will say.  tree_lock is held, and
+ * keeps what is returned: there is no reference.  @path is in a scratch buffer: whole words are read.
+ */
+struct dentry *path_peek(struct fs_context *c, const char *path);
 
 /* Walk @path from @at (NULL: the working directory).  *@out is counted, its mounts are followed.
  * 0, -errno or PENDING. */

@@ -3,6 +3,7 @@
 // links: $(FS_LINKS)
 #include <linux/fs.h>
 #include "fs/test.h"
+#include "lib/print.h"
 
 static void walks(void **state)
 {
@@ -34,6 +35,47 @@ static void walks(void **state)
 	assert_int_equal(remove_("/proc", true), -EBUSY);
 }
 
+/* The way by words and the way by bytes find the same, wherever the path begins in a word. */
+static void words(void **state)
+{
+	static const char *const parts[] = {
+		"a", "seven77", "eight888", "nine99999", "fifteen15151515", "sixteen161616161", ".", "..",
+		".hidden", "..a", "no", "link", "file", "/", "",
+	};
+	char path[256];
+
+	assert_int_equal(make_dir("/tmp/a"), 0);
+	for (u32 i = 0; i < 2; i++)
+		for (u32 k = 0; k < 6; k++) {
+			snprint(path, sizeof(path), "/tmp/%s%s", i ? "a/" : "", parts[k]);
+			if (i || k)
+				assert_int_equal(make_dir(path), 0);
+			snprint(path, sizeof(path), "/tmp/%s%s/.hidden", i ? "a/" : "", parts[k]);
+			assert_int_equal(make_dir(path), 0);
+		}
+	assert_int_equal(make_link("eight888", "/tmp/link"), 0);
+	write_file("/tmp/file", "");
+	for (u32 round = 0; round < 20000; round++) {
+		char *at = path_scratch(0) + pick(8), by_bytes[256] = "";
+		u32 n = 0, flags = pick(2) ? WALK_FOLLOW : 0;
+		const char *found;
+		long err, err2;
+
+		n += snprint(path, sizeof(path), "%s", pick(3) ? "/tmp/" : "");
+		for (u32 k = pick(4); k; k--)
+			n += snprint(path + n, sizeof(path) - n, "%s%s", parts[pick(ARRAY_SIZE(parts))],
+				     pick(4) ? "/" : "");
+		if ((found = leads_to(path, flags, &err)))
+			memcpy(by_bytes, found, strlen(found) + 1);
+		memset(path_scratch(0), 'x', 300);
+		memcpy(at, path, strlen(path) + 1);
+		found = leads_to(at, flags | WALK_WORDS, &err2);
+		assert_int_equal(err2, err);
+		assert_string_equal(found ? found : "", by_bytes);
+	}
+	clean_tmp();
+}
+
 static void long_names(void **state)
 {
 	char path[2 * PATH_MAX_LEN] = "/tmp/";
@@ -41,8 +83,13 @@ static void long_names(void **state)
 
 	memset(path + 5, 'n', 255);
 	write_file(path, "");
+	memcpy(path_scratch(0) + 3, path, sizeof("/tmp/") + 255);
+	assert_non_null(leads_to(path_scratch(0) + 3, WALK_WORDS, &err));
 	assert_int_equal(remove_(path, false), 0);
 	path[5 + 255] = 'n';
+	memcpy(path_scratch(0) + 3, path, sizeof("/tmp/") + 256);
+	assert_null(leads_to(path_scratch(0) + 3, WALK_WORDS, &err));
+	assert_int_equal(err, -ENAMETOOLONG);
 	assert_int_equal(open_error(path, O_CREAT | O_RDWR), -ENAMETOOLONG);
 	assert_null(leads_to(path, 0, &err));
 	assert_int_equal(err, -ENAMETOOLONG);
@@ -343,7 +390,7 @@ static void no_memory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FS_TEST(walks), FS_TEST(long_names), FS_TEST(links), FS_TEST(growing_links),
+		FS_TEST(walks), FS_TEST(words), FS_TEST(long_names), FS_TEST(links), FS_TEST(growing_links),
 		FS_TEST(creating), FS_TEST(permissions), FS_TEST(renaming), FS_TEST(hard_links),
 		FS_TEST(removed_but_open), FS_TEST(mounts), FS_TEST(other_roots), FS_TEST(listing),
 		FS_TEST(no_memory),

@@ -341,7 +341,7 @@ u64 heap_bytes(void)
 
 	guard(&heap.lock);
 	for (struct slab *s = heap.slabs; s; s = s->next)
-		n += (u64)s->objects * s->size;
+		n += (u64)(s->objects - s->spares) * s->size;
 	return n;
 }
 

@@ -26,8 +26,37 @@ struct slab {
 	struct slab_page *partial;		/* pages with free objects; empty ones last */
 	u32		stride, per_page, order;	/* 0 until the first page */
 	u32		pages, objects, empty;	/* now; empty: of pages, without objects */
+	_Atomic u32	spares;			/* of the objects, those kept for the next use */
 	struct slab	*next;			/* all that have had pages */
 };
 #define SLAB(n, T)	{ .name = n, .size = sizeof(T), .align = _Alignof(T) }
 void *slab_alloc(struct slab *s);		/* NULL: no memory; contents undefined */
 void slab_free(struct slab *s, void *p);	/* NULL is fine */
+
+/*
+ * A hart keeps one object for its next use: *@spare is that hart's own.  The checked build does not,
+ * so that it finds use after free.
+ */
+static inline void *slab_take_spare(struct slab *s, void *spare)
+{
+	void **at = spare, *p = *at;
+
+	if (unlikely(!p))
+		return slab_alloc(s);
+	*at = NULL;
+	atomic_fetch_sub_explicit(&s->spares, 1, memory_order_relaxed);
+	return p;
+}
+static inline void slab_keep_spare(struct slab *s, void *spare, void *p)
+{
+#ifdef CHECKED
+	(void)spare;
+#else
+	if (likely(!*(void **)spare)) {
+		*(void **)spare = p;
+		atomic_fetch_add_explicit(&s->spares, 1, memory_order_relaxed);
+		return;
+	}
+#endif
+	slab_free(s, p);
+}

@@ -107,15 +107,15 @@ async long user_string(char *dst, uaddr_t src, size_t max)
 	if (src >= USER_TOP || !max)
 		return max ? -EFAULT : -ENAMETOOLONG;
 	for (;;) {
-		size_t room = min(max, (size_t)(USER_TOP - src)) - have, done = 0;
-		long r = arch_string_in(dst + have, src + have, room, &done);
+		size_t room = min(max, (size_t)(USER_TOP - src)) - have;
+		long r = arch_string_in(dst + have, src + have, room);
 
 		if (r >= 0) {
 			if ((size_t)r < room)
 				return have + r;
 			return have + room == max ? -ENAMETOOLONG : -EFAULT;
 		}
-		have += done;
+		have += -1 - r;
 		r = stopped(&s, src + have, ACCESS_READ);
 		if (r)
 			return r;

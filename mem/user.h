@@ -13,6 +13,13 @@
 
 async long user_read(void *dst, uaddr_t src, size_t n);		/* 0, -EFAULT, -ENOMEM, PENDING */
 async long user_write(uaddr_t dst, const void *src, size_t n);
+/* The same where few instructions count. */
+static inline async long user_write_hot(uaddr_t dst, const void *src, size_t n)
+{
+	if (likely(dst <= USER_TOP - n) && likely(!arch_copy_out(dst, src, n)))
+		return 0;
+	return user_write(dst, src, n);
+}
 async long user_clear(uaddr_t dst, size_t n);
 /* NUL-terminated string of at most @max bytes with its NUL: its length, -ENAMETOOLONG, -EFAULT. */
 async long user_string(char *dst, uaddr_t src, size_t max);

@@ -302,21 +302,22 @@ static async long open_path(s32 dirfd, uaddr_t path, u32 flags, u32 mode, u32 wa
 
 	if (r)
 		return r;
-	*o = (struct opening){ NULL, NULL };
-	r = path_open(fs_current(), p.at, p.path, flags | O_LARGEFILE, mode, walk, &o->file, &o->more);
+	r = path_open(fs_current(), p.at, p.path, flags | O_LARGEFILE, mode, walk | WALK_WORDS,
+		      &o->file, &o->more);
 	place_put(&p);
 	return place_note(r, p.path);
 }
 
-/* The first half creates and truncates, so it must not be done again when the second waits. */
-static async long open_file(struct co *co, const u64 *a, u32 flags, u32 mode, u32 walk)
+/* Waiting for a disk or a fifo's other side.  What creates and truncates must not be done again. */
+static async long open_rest(struct co *co, const struct opening *o, u32 flags)
 {
 	struct { struct opening o; } *f = co_frame(co);
 	long r;
 
 	co_begin(f);
-	await(r = open_path((s32)a[0], a[1], flags, mode, walk, &f->o));
-	while (unlikely(!r && f->o.more))
+	f->o = *o;
+	r = 0;
+	while (!r && f->o.more)
 		await(r = path_open_more(fs_current(), flags, &f->o.file, &f->o.more));
 	if (r)
 		return r;
@@ -327,6 +328,21 @@ static async long open_file(struct co *co, const u64 *a, u32 flags, u32 mode, u3
 	}
 	return fd_install(thread_current()->files, f->o.file, 0, flags & O_CLOEXEC);
 	co_end();
+}
+
+static inline async long open_file(struct co *co, const u64 *a, u32 flags, u32 mode, u32 walk)
+{
+	struct opening o = { NULL, NULL };
+	long r;
+
+	if (likely(!co->at)) {
+		r = open_path((s32)a[0], a[1], flags, mode, walk, &o);
+		if (unlikely(r))
+			return r;
+		if (likely(!o.more && inode_kind(o.file->inode) != I_FIFO))
+			return fd_install(thread_current()->files, o.file, 0, flags & O_CLOEXEC);
+	}
+	return open_rest(co, &o, flags);
 }
 
 static async long sys_openat(struct co *co, const u64 *a)

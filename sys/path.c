@@ -2,7 +2,7 @@
 /* path.c: see path.h. */
 #include "sys/path.h"
 
-static long start_at(struct place *p, s32 dirfd)
+long place_start(struct place *p, s32 dirfd)
 {
 	struct file *f = file_current(dirfd);
 
@@ -13,16 +13,6 @@ static long start_at(struct place *p, s32 dirfd)
 	return p->at ? 0 : -ENOMEM;
 }
 
-async long place_get(struct place *p, s32 dirfd, uaddr_t path, u32 which)
-{
-	long r = path_from_user(path, which, &p->path);
-
-	p->at = NULL;
-	if (unlikely(r < 0))
-		return r;
-	return likely(dirfd == AT_FDCWD || *p->path == '/') ? 0 : start_at(p, dirfd);
-}
-
 async long place_walk(s32 dirfd, uaddr_t path, u32 walk, struct dentry **out)
 {
 	struct place p;
@@ -30,7 +20,7 @@ async long place_walk(s32 dirfd, uaddr_t path, u32 walk, struct dentry **out)
 
 	if (r)
 		return r;
-	r = path_walk(fs_current(), p.at, p.path, walk, out);
+	r = path_walk(fs_current(), p.at, p.path, walk | WALK_WORDS, out);
 	place_put(&p);
 	return place_note(r, p.path);
 }
@@ -42,7 +32,8 @@ async long place_parent(s32 dirfd, uaddr_t path, u32 which, struct dentry **dir,
 
 	if (r)
 		return r;
-	r = path_parent(fs_current(), p.at, p.path, which ? WALK_SECOND : 0, dir, last);
+	r = path_parent(fs_current(), p.at, p.path, WALK_WORDS | (which ? WALK_SECOND : 0),
+			dir, last);
 	place_put(&p);
 	return place_note(r, p.path);
 }

@@ -17,7 +17,16 @@ struct place {
 };
 
 /* Read the path of a program at @path, relative to @dirfd; @which scratch buffer (0, 1). */
-async long place_get(struct place *p, s32 dirfd, uaddr_t path, u32 which);
+long place_start(struct place *p, s32 dirfd);
+static inline async long place_get(struct place *p, s32 dirfd, uaddr_t path, u32 which)
+{
+	long r = path_from_user(path, which, &p->path);
+
+	p->at = NULL;
+	if (unlikely(r < 0))
+		return r;
+	return likely(dirfd == AT_FDCWD || *p->path == '/') ? 0 : place_start(p, dirfd);
+}
 static inline void place_put(struct place *p)
 {
 	if (unlikely(p->at))

@@ -63,10 +63,9 @@ static void add_pointer(struct text *t, u64 v)
 static void add_string(struct text *t, uaddr_t at)
 {
 	char s[STRING_SHOWN];
-	size_t done;
-	long n = user_range_ok(at, sizeof(s)) ? arch_string_in(s, at, sizeof(s), &done) : -EFAULT;
+	long n = user_range_ok(at, sizeof(s)) ? arch_string_in(s, at, sizeof(s)) : -1;
 
-	if (n == -EFAULT)
+	if (n < 0)
 		add_pointer(t, at);
 	else
 		add_bytes(t, s, n, n == sizeof(s));

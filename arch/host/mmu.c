@@ -229,16 +229,16 @@ size_t arch_clear_out(uaddr_t dst, size_t n)
 	return n;
 }
 
-long arch_string_in(char *dst, uaddr_t src, size_t max, size_t *done)
+long arch_string_in(char *dst, uaddr_t src, size_t max)
 {
-	for (*done = 0; *done < max; ++*done) {
-		u8 *at = reach(src + *done, ACCESS_READ);
+	for (size_t n = 0; n < max; n++) {
+		u8 *at = reach(src + n, ACCESS_READ);
 
 		if (!at)
-			return -EFAULT;
-		dst[*done] = *at;
+			return -1 - (long)n;
+		dst[n] = *at;
 		if (!*at)
-			return *done;
+			return n;
 	}
 	return max;
 }

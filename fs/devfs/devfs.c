@@ -85,7 +85,7 @@ static void disk_added(struct blk *b)
 static void disk_removed(struct blk *b)
 {
 	u32 len = strlen(b->name);
-	struct last l = { .name = { b->name, len, name_hash(b->name, len) } };
+	struct last l = { .name = name_of(b->name, len) };
 
 	if (dev_fs)
 		name_remove(&kernel_context, dev_fs->root, &l, false);

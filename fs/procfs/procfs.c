@@ -154,7 +154,7 @@ static struct dentry *add(struct dentry *dir, const char *name, u32 mode, const 
 
 static struct dentry *subdirectory(struct dentry *dir, const char *name, u32 len)
 {
-	struct name n = { name, len, name_hash(name, len) };
+	struct name n = name_of(name, len);
 	char copy[NAME_MAX_LEN + 1];
 	struct dentry *d;
 
