@@ -17,6 +17,7 @@ struct files {
 	spinlock_t	lock;
 	u32		size, limit;	/* slots there are; may be used */
 	u32		lowest;		/* no free slot below */
+	u32		top;		/* no slot in use from here on */
 	uintptr_t	*slot;		/* stored before size */
 	uintptr_t	small[FD_SMALL];
 };

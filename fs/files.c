@@ -124,14 +124,12 @@ struct files *files_create(void)
 	return table_create(FD_SMALL);
 }
 
-/* Slots in use, rounded up to what a table may have. */
+/* Slots up to the last in use, rounded up to what a table may have. */
 static u32 used_size(struct files *t)
 {
-	u32 n = t->size;
-
-	while (n > FD_SMALL && !t->slot[n - 1])
-		n--;
-	return n <= FD_SMALL ? FD_SMALL : align_up(n, 64);
+	while (t->top && !t->slot[t->top - 1])
+		t->top--;
+	return t->top <= FD_SMALL ? FD_SMALL : align_up(t->top, 64);
 }
 
 static void slots_copy(uintptr_t *d, const uintptr_t *s, u32 n)
@@ -153,7 +151,8 @@ struct files *files_copy(struct files *from)
 		return NULL;
 	t->limit = from->limit;
 	t->lowest = from->lowest;
-	slots_copy(t->slot, from->slot, min(t->size, from->size));
+	t->top = from->top;
+	slots_copy(t->slot, from->slot, t->top);
 	return t;
 }
 
@@ -184,7 +183,7 @@ void files_put(struct files *t)
 {
 	if (!t || atomic_fetch_sub(&t->refs, 1) != 1)
 		return;
-	for (u32 i = 0; i < t->size; i++)
+	for (u32 i = 0; i < t->top; i++)
 		if (t->slot[i])
 			close_file(t, slot_file(t->slot[i]));
 	if (t->slot != t->small)
@@ -194,7 +193,7 @@ void files_put(struct files *t)
 
 void files_exec(struct files *t)
 {
-	for (u32 i = 0; i < t->size; i++)
+	for (u32 i = 0; i < t->top; i++)
 		if (t->slot[i] & FD_CLOEXEC_BIT)
 			fd_close(t, i);
 }
@@ -277,6 +276,7 @@ install_locked(struct files *t, struct file *f, u32 from, bool cloexec)
 	if ((err = table_reach(t, fd)))
 		return err;
 	slot_set(t, fd, (uintptr_t)f | cloexec);
+	t->top = max(t->top, fd + 1);
 	if (from <= t->lowest)
 		t->lowest = fd + 1;
 	return fd;
@@ -311,6 +311,7 @@ long fd_install_at(struct files *t, struct file *f, u32 fd, bool cloexec)
 	if (!err && !(err = table_reach(t, fd))) {
 		old = slot_file(t->slot[fd]);
 		slot_set(t, fd, (uintptr_t)f | cloexec);
+		t->top = max(t->top, fd + 1);
 	}
 	spin_unlock(&t->lock);
 	if (err)
@@ -349,7 +350,7 @@ long fd_cloexec(struct files *t, u64 fd, bool set, bool value)
 s64 fd_next(struct files *t, s64 after)
 {
 	guard(&t->lock);
-	for (u64 fd = after + 1; fd < t->size; fd++)
+	for (u64 fd = after + 1; fd < t->top; fd++)
 		if (t->slot[fd])
 			return fd;
 	return -1;

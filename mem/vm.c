@@ -178,6 +178,21 @@ struct area *vm_find(struct vm *v, uaddr_t addr)
 	return find(v, addr);
 }
 
+struct area *vm_last_below(struct vm *v, uaddr_t addr)
+{
+	struct area *a = RB_ROOT(&v->tree->head), *best = NULL;
+
+	while (a) {
+		if (a->start < addr) {
+			best = a;
+			a = RB_RIGHT(a, node);
+		} else {
+			a = RB_LEFT(a, node);
+		}
+	}
+	return best;
+}
+
 struct area *vm_next(struct vm *v, struct area *a)
 {
 	return RB_NEXT(areas, &v->tree->head, a);
@@ -854,14 +869,12 @@ static struct vm *vm_alloc(struct charge *c)
 	memset(v, 0, offsetof(struct vm, lent));
 	v->refs = 1;
 	v->charge = c;
-	if (!charge_try(c, 1))
+	if (arch_mmu_init(&v->mmu))
 		goto out;
-	if (arch_mmu_init(&v->mmu)) {
-		charge_back(c, 1);
-		goto out;
-	}
-	v->charged_tables = 1;
-	return v;
+	v->charged_tables = area_pages(arch_mmu_tables(&v->mmu));
+	if (charge_try(c, v->charged_tables))
+		return v;
+	arch_mmu_destroy(&v->mmu);
 	out:
 	slab_free(&vm_slab, v);
 	return NULL;

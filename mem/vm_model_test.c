@@ -183,6 +183,7 @@ static void family(u32 steps, u32 scarce)
 		vm_put(spaces[i].v);
 	}
 	object_put(&file.set);
+	vm_trim();
 	assert_int_equal(account.used, 0);
 	charge_close(&account);
 }

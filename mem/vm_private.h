@@ -26,6 +26,7 @@ static inline struct area *area_at(struct vm *v, uaddr_t addr)
 }
 
 struct area *vm_next(struct vm *v, struct area *a);
+struct area *vm_last_below(struct vm *v, uaddr_t addr);	/* that starts below @addr; NULL */
 /* Without the lock: let the stack above @addr, if that is what is there, reach down to it.
  * -EFAULT, -ENOMEM. */
 long stack_grow(struct vm *v, uaddr_t addr);

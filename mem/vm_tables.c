@@ -146,33 +146,87 @@ static void settle(struct vm *v, pte_t *link, struct lent *l)
 /* Entries of the table at @base that may be in use. */
 static void used_entries(struct vm *v, uaddr_t base, struct lent *l)
 {
-	struct area *a = vm_find(v, base);
+	struct area *first = vm_find(v, base), *last = vm_last_below(v, base + PT_SPAN);
 
-	l->first = a ? area_pages(max(a->start, base) - base) : 0;
-	l->end = l->first;
-	for (; a && a->start < base + PT_SPAN; a = vm_next(v, a))
-		l->end = area_pages(min(a->end, base + PT_SPAN) - base);
+	l->first = l->end = 0;
+	if (first && last && first->start <= last->start) {
+		l->first = area_pages(max(first->start, base) - base);
+		l->end = area_pages(min(last->end, base + PT_SPAN) - base);
+	}
+}
+
+/*
+ * Copies that were given back, a few, still with what was in their used entries: the next copy of the
+ * same entries overwrites it, so nobody need clear it.  kept.lock guards them.
+ */
+enum { KEPT = 4 };
+static struct {
+	spinlock_t	lock;
+	u32		count, next;
+	struct kept { pte_t *table; u16 first, end; } copy[KEPT];
+} kept;
+
+static void kept_free(const struct kept *k)
+{
+	memset(k->table + k->first, 0, (k->end - k->first) * sizeof(pte_t));
+	arch_table_free(k->table);
+}
+
+static pte_t *kept_take(const struct lent *l)
+{
+	guard(&kept.lock);
+	for (u32 i = 0; i < kept.count; i++)
+		if (kept.copy[i].first == l->first && kept.copy[i].end == l->end) {
+			pte_t *t = kept.copy[i].table;
+
+			kept.copy[i] = kept.copy[--kept.count];
+			return t;
+		}
+	return arch_table_alloc();
+}
+
+/* Only entries of the range are in use. */
+static void kept_give(const struct lent *l)
+{
+	struct kept *k;
+	guard(&kept.lock);
+
+	if (kept.count < KEPT) {
+		k = &kept.copy[kept.count++];
+	} else {
+		k = &kept.copy[kept.next++ % KEPT];
+		kept_free(k);
+	}
+	*k = (struct kept){ l->table, l->first, l->end };
+}
+
+void vm_trim(void)
+{
+	{
+		guard(&kept.lock);
+		while (kept.count)
+			kept_free(&kept.copy[--kept.count]);
+	}
+	arch_mmu_trim();
 }
 
 static __attribute__((noinline)) bool borrow(struct vm *v, pte_t *link, uaddr_t base)
 {
 	struct lent *l = &v->lent[v->lent_count];
-	pte_t *t;
 
 	if (v->lent_count == VM_LENT || !charge_try(v->charge, 1))
 		return false;
-	t = arch_table_alloc();
-	if (!t) {
+	used_entries(v, base, l);
+	l->table = kept_take(l);
+	if (!l->table) {
 		charge_back(v->charge, 1);
 		return false;
 	}
 	v->lent_count++;
-	l->table = t;
 	l->origin = link_table(*link);
 	l->count = 0;
-	used_entries(v, base, l);
-	memcpy(t + l->first, l->origin + l->first, (l->end - l->first) * sizeof(*t));
-	relink(v, link, t, LINK_LENT);
+	memcpy(l->table + l->first, l->origin + l->first, (l->end - l->first) * sizeof(pte_t));
+	relink(v, link, l->table, LINK_LENT);
 	return true;
 }
 
@@ -393,7 +447,7 @@ static u32 firsts_known(struct vm *to, struct area_tree *t)
 long tables_fork(struct vm *to, struct vm *from, uaddr_t hot)
 {
 	struct fork f = { .to = to, .from = from, .hot = USER_TOP };
-	u64 most = table_count(from) - 1, cursor = 0;
+	u64 most = table_count(from), cursor = 0;
 	uaddr_t base;
 	long err = 0;
 
@@ -405,8 +459,8 @@ long tables_fork(struct vm *to, struct vm *from, uaddr_t hot)
 	}
 	for (pte_t *link; !err && (link = arch_link_next(&from->mmu, &cursor, &base)); )
 		err = fork_link(&f, link, base);
+	charge_back(to->charge, most - (table_count(to) - to->charged_tables));
 	to->charged_tables = table_count(to);
-	charge_back(to->charge, most + 1 - to->charged_tables);
 	to->resident = to->peak_resident = from->resident;
 	to->forked = from->forked = true;
 	from->watched = false;
@@ -431,8 +485,7 @@ static void lent_release(struct vm *v, struct lent *l)
 		*e = 0;
 	}
 	charge_back(v->charge, d.back);
-	memset(t + l->first, 0, (l->end - l->first) * sizeof(*t));
-	arch_table_free(t);
+	kept_give(l);
 	if (table_put(l->origin))
 		table_discard(v, l->origin);
 	lent_forget(v, l);

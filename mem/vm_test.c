@@ -25,6 +25,7 @@ static int space_gone(void **state)
 {
 	check_space(v);
 	vm_put(v);
+	vm_trim();
 	assert_int_equal(account.used, 0);
 	charge_close(&account);
 	return nothing_leaked(state);
@@ -152,6 +153,7 @@ static void loans_end(void **state)
 		poke(v, a + 98 * P, 98);
 		check_space(v);
 		assert_int_equal(v->lent_count, 0);
+		vm_trim();
 		assert_int_equal(page_free_count(), free_frames);
 	}
 }

@@ -51,7 +51,7 @@ static struct usage usage_now(void)
 {
 	struct fs_usage files = fs_usage();
 
-	arch_mmu_trim();
+	vm_trim();
 	return (struct usage){
 		.frames = page_total_count() - page_free_count() - heap_frames() - files.pages,
 		.heap = heap_bytes() - files.heap,

@@ -13,6 +13,9 @@
 enum { ENTRIES = 512, USER_ENTRIES = 256, KEEP = 64 };
 
 static spinlock_t mmu_lock;
+/* Roots with the middle tables nearly every program uses, all empty. */
+enum { SKELETONS = 16, COMMON = 2 };
+static struct { u32 count; struct skeleton { pte_t *root; u32 common; } one[SKELETONS]; } skeletons;
 static struct { pte_t *first; u32 count; } spare_roots, spare_tables;
 
 static pte_t *spare_take(typeof(spare_roots) *s)
@@ -64,29 +67,81 @@ static pte_t *root_alloc(void)
 	return r;
 }
 
-long arch_mmu_init(struct mmu *m)
+/* What every program uses: the first gigabyte and the one with the stack. */
+static bool is_common(const struct mmu *m, const pte_t *e)
 {
-	m->root = root_alloc();
-	if (!m->root)
-		return -ENOMEM;
-	m->satp = SATP_SV39 | virt_to_phys(m->root) >> PAGE_SHIFT;
-	m->tables = 1;
-	m->links = m->middles = 0;
-	return 0;
+	return e == &m->root[0] || e == &m->root[USER_ENTRIES - 1];
 }
 
 /* Most programs have few middle tables, and we know where they hang; otherwise look everywhere. */
-static void middles_free(struct mmu *m)
+static void middles_free(struct mmu *m, bool all)
 {
 	bool few = m->middles <= MMU_MIDDLES;
+	u32 n = few ? m->middles : USER_ENTRIES;
 
-	for (u32 i = 0; i < (few ? m->middles : USER_ENTRIES); i++) {
+	m->middles = 0;
+	for (u32 i = 0; i < n; i++) {
 		pte_t *e = few ? m->middle[i] : &m->root[i];
 
-		if (*e)
-			arch_table_free(link_table(*e));
+		if (!*e)
+			continue;
+		if (!all && is_common(m, e)) {
+			m->middle[m->middles++] = e;
+			continue;
+		}
+		arch_table_free(link_table(*e));
 		*e = 0;
 	}
+}
+
+static bool skeleton_take(struct mmu *m)
+{
+	struct skeleton k;
+	{
+		guard(&mmu_lock);
+		if (!skeletons.count)
+			return false;
+		k = skeletons.one[--skeletons.count];
+	}
+	m->root = k.root;
+	m->middles = 0;
+	for (u32 i = 0; i < COMMON; i++)
+		if (k.common & 1u << i)
+			m->middle[m->middles++] = &k.root[i ? USER_ENTRIES - 1 : 0];
+	return true;
+}
+
+static bool skeleton_keep(struct mmu *m)
+{
+	struct skeleton k = { m->root, (m->root[0] != 0) | (m->root[USER_ENTRIES - 1] != 0) << 1 };
+	guard(&mmu_lock);
+
+	if (skeletons.count == SKELETONS)
+		return false;
+	skeletons.one[skeletons.count++] = k;
+	return true;
+}
+
+static void skeletons_trim(void)
+{
+	struct mmu m;
+
+	while (skeleton_take(&m)) {
+		middles_free(&m, true);
+		spare_keep(&spare_roots, m.root, UINT32_MAX);
+	}
+}
+
+long arch_mmu_init(struct mmu *m)
+{
+	m->links = m->middles = 0;
+	if (unlikely(!skeleton_take(m)))
+		m->root = root_alloc();
+	if (!m->root)
+		return -ENOMEM;
+	m->satp = SATP_SV39 | virt_to_phys(m->root) >> PAGE_SHIFT;
+	m->tables = 1 + m->middles;
+	return 0;
 }
 
 /* A hart that runs no program may still have the root of the last one: its kernel half is in use. */
@@ -102,16 +157,19 @@ void arch_mmu_destroy(struct mmu *m)
 {
 	if (!m->root)
 		return;
-	middles_free(m);
+	middles_free(m, false);
+	if (likely(skeleton_keep(m)))
+		return;
+	middles_free(m, true);
 	if (!spare_keep(&spare_roots, m->root, root_in_use(m->root) ? UINT32_MAX : KEEP))
 		kernel_table_free(m->root);
-	m->root = NULL;
 }
 
 void arch_mmu_trim(void)
 {
 	pte_t *t, *used = NULL, *next;
 
+	skeletons_trim();
 	while ((t = spare_take(&spare_roots))) {
 		if (!root_in_use(t)) {
 			kernel_table_free(t);
