@@ -29,6 +29,82 @@
 
 enum { ENTRIES = PT_SPAN >> PAGE_SHIFT, RELEARN = 64 };
 
+/* --- copies kept ------------------------------------------------------------------------------- */
+
+/*
+ * Copies on loan that were given back, a few, with the entries of their originals: the next loan of the
+ * same table, as long as it has not changed, need not copy them; one of another table overwrites them
+ * if its entries are as many.  kept.lock guards them.
+ */
+enum { KEPT = 4 };
+static struct {
+	spinlock_t	lock;
+	u32		count, next;
+	struct kept { pte_t *table; const pte_t *origin; u16 first, end; } copy[KEPT];
+} kept;
+
+static void kept_free(const struct kept *k)
+{
+	memset(k->table + k->first, 0, (k->end - k->first) * sizeof(pte_t));
+	arch_table_free(k->table);
+}
+
+/* @origin is about to change or to go. */
+static void kept_forget(const pte_t *origin)
+{
+	guard(&kept.lock);
+	for (u32 i = 0; i < kept.count; i++)
+		if (kept.copy[i].origin == origin)
+			kept.copy[i].origin = NULL;
+}
+
+static pte_t *kept_remove(u32 i)
+{
+	pte_t *t = kept.copy[i].table;
+
+	kept.copy[i] = kept.copy[--kept.count];
+	return t;
+}
+
+/* A copy of l->origin's entries; NULL: no memory. */
+static pte_t *kept_take(const struct lent *l)
+{
+	pte_t *t = NULL;
+
+	spin_lock(&kept.lock);
+	for (u32 i = 0; !t && i < kept.count; i++)
+		if (kept.copy[i].origin == l->origin && kept.copy[i].first == l->first &&
+		    kept.copy[i].end == l->end) {
+			t = kept_remove(i);
+			spin_unlock(&kept.lock);
+			return t;
+		}
+	for (u32 i = 0; !t && i < kept.count; i++)
+		if (kept.copy[i].first == l->first && kept.copy[i].end == l->end)
+			t = kept_remove(i);
+	spin_unlock(&kept.lock);
+	if (!t)
+		t = arch_table_alloc();
+	if (t)
+		memcpy(t + l->first, l->origin + l->first, (l->end - l->first) * sizeof(*t));
+	return t;
+}
+
+/* l->table is as l->origin again, and empty otherwise. */
+static void kept_give(const struct lent *l)
+{
+	struct kept *k;
+	guard(&kept.lock);
+
+	if (kept.count < KEPT) {
+		k = &kept.copy[kept.count++];
+	} else {
+		k = &kept.copy[kept.next++ % KEPT];
+		kept_free(k);
+	}
+	*k = (struct kept){ l->table, l->origin, l->first, l->end };
+}
+
 /* --- tables ----------------------------------------------------------------------------------- */
 
 static inline bool table_alone(pte_t *t) { return page_refs(virt_page(t)) == 1; }
@@ -39,11 +115,12 @@ static bool table_put(pte_t *t)
 {
 	struct page *p = virt_page(t);
 
-	if (table_alone(t))
-		return true;
-	if (atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
-		return false;
-	atomic_store_explicit(&p->refs, 1, memory_order_relaxed);
+	if (!table_alone(t)) {
+		if (atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) != 1)
+			return false;
+		atomic_store_explicit(&p->refs, 1, memory_order_relaxed);
+	}
+	kept_forget(t);
 	return true;
 }
 
@@ -61,7 +138,8 @@ static void table_discard(struct vm *v, pte_t *t)
 static void relink(struct vm *v, pte_t *link, pte_t *table, pte_t marks)
 {
 	*link = link_make(table, marks);
-	pages_flush(v, 0, USER_TOP);
+	if (is_loaded(v) || loaded_elsewhere(v))
+		pages_flush(v, 0, USER_TOP);
 }
 
 static inline u64 table_count(const struct vm *v) { return area_pages(arch_mmu_tables(&v->mmu)); }
@@ -115,6 +193,7 @@ static void take_over(struct vm *v, struct lent *l)
 		drop_entries(&from[n], &from[n + 1], v->charge, &d);
 	}
 	charge_back(v->charge, d.back);
+	kept_forget(from);
 	memset(from + l->first, 0, (l->end - l->first) * sizeof(*from));
 	arch_table_free(from);
 }
@@ -155,51 +234,6 @@ static void used_entries(struct vm *v, uaddr_t base, struct lent *l)
 	}
 }
 
-/*
- * Copies that were given back, a few, still with what was in their used entries: the next copy of the
- * same entries overwrites it, so nobody need clear it.  kept.lock guards them.
- */
-enum { KEPT = 4 };
-static struct {
-	spinlock_t	lock;
-	u32		count, next;
-	struct kept { pte_t *table; u16 first, end; } copy[KEPT];
-} kept;
-
-static void kept_free(const struct kept *k)
-{
-	memset(k->table + k->first, 0, (k->end - k->first) * sizeof(pte_t));
-	arch_table_free(k->table);
-}
-
-static pte_t *kept_take(const struct lent *l)
-{
-	guard(&kept.lock);
-	for (u32 i = 0; i < kept.count; i++)
-		if (kept.copy[i].first == l->first && kept.copy[i].end == l->end) {
-			pte_t *t = kept.copy[i].table;
-
-			kept.copy[i] = kept.copy[--kept.count];
-			return t;
-		}
-	return arch_table_alloc();
-}
-
-/* Only entries of the range are in use. */
-static void kept_give(const struct lent *l)
-{
-	struct kept *k;
-	guard(&kept.lock);
-
-	if (kept.count < KEPT) {
-		k = &kept.copy[kept.count++];
-	} else {
-		k = &kept.copy[kept.next++ % KEPT];
-		kept_free(k);
-	}
-	*k = (struct kept){ l->table, l->first, l->end };
-}
-
 void vm_trim(void)
 {
 	{
@@ -217,15 +251,14 @@ static __attribute__((noinline)) bool borrow(struct vm *v, pte_t *link, uaddr_t 
 	if (v->lent_count == VM_LENT || !charge_try(v->charge, 1))
 		return false;
 	used_entries(v, base, l);
+	l->origin = link_table(*link);
 	l->table = kept_take(l);
 	if (!l->table) {
 		charge_back(v->charge, 1);
 		return false;
 	}
 	v->lent_count++;
-	l->origin = link_table(*link);
 	l->count = 0;
-	memcpy(l->table + l->first, l->origin + l->first, (l->end - l->first) * sizeof(pte_t));
 	relink(v, link, l->table, LINK_LENT);
 	return true;
 }
@@ -251,6 +284,7 @@ static bool is_last(pte_t *link)
 {
 	if (!table_alone(link_table(*link)))
 		return false;
+	kept_forget(link_table(*link));
 	*link = link_make(link_table(*link), 0);
 	return true;
 }
@@ -307,7 +341,8 @@ struct fork {
 	struct vm	*to, *from;
 	uaddr_t		hot;
 	bool		changed;	/* translations of the parent */
-	u32		firsts;		/* pages in from->tree->first */
+	u32		firsts;
+	uaddr_t		first[VM_FIRST];	/* what the child will write to first */
 };
 
 /* No private entry of the table may be written through any more. */
@@ -378,34 +413,34 @@ static void fork_table(struct fork *f, pte_t *d, pte_t *s, uaddr_t base)
 	}
 }
 
-/* A copy of page @n of a table on loan; without memory the child will see. */
-static void copy_first(struct vm *v, struct lent *l, u32 n)
+/* A copy of the page behind @e, of a table on loan; without memory the child will see. */
+static void copy_first(struct vm *v, struct lent *l, pte_t *e)
 {
-	pte_t *e = l->table + n, old = *e;
-	struct page *from = entry_page(old), *p;
+	pte_t old = *e;
+	const void *from = phys_to_virt(pte_phys(old));
+	struct page *p;
 
-	if (!pte_present(old) || !pte_cow(old) || pte_own(old) || from == zero_page)
+	if (!pte_present(old) || !pte_cow(old) || pte_own(old) || virt_page(from) == zero_page)
 		return;
 	p = page_alloc_for(v->charge, false);
 	if (!p)
 		return;
-	page_copy(page_virt(p), page_virt(from));
-	*e = pte_of_copy(old, page_phys(p));
-	lent_note(l, e, old);
+	page_copy(page_virt(p), from);
+	*e = pte_mark_own(pte_of_copy(old, page_phys(p)));
+	l->own[l->count++] = e - l->table;
 }
 
 static void copy_firsts(struct fork *f, pte_t *link, uaddr_t base)
 {
-	struct area_tree *t = f->from->tree;
+	struct lent *l = NULL;
 
 	for (u32 i = 0; i < f->firsts; i++) {
-		uaddr_t at = (u64)atomic_load_explicit(&t->first[i], memory_order_relaxed) << PAGE_SHIFT;
-
-		if (at - base >= PT_SPAN)
+		if (f->first[i] - base >= PT_SPAN)
 			continue;
-		if (link_marks(*link) == LINK_SHARED && !borrow(f->to, link, base))
+		if (!l && !borrow(f->to, link, base))
 			return;
-		copy_first(f->to, &f->to->lent[f->to->lent_count - 1], table_index(at));
+		l = &f->to->lent[f->to->lent_count - 1];
+		copy_first(f->to, l, &l->table[table_index(f->first[i])]);
 	}
 }
 
@@ -431,31 +466,40 @@ static long fork_link(struct fork *f, pte_t *link, uaddr_t base)
 	return 0;
 }
 
-/* How many pages of the list to copy; none when it is time to make a new one. */
-static u32 firsts_known(struct vm *to, struct area_tree *t)
+/* The pages to copy; none when it is time to make a new list. */
+static void firsts_known(struct fork *f)
 {
+	struct area_tree *t = f->from->tree;
 	u32 n = atomic_load_explicit(&t->first_count, memory_order_acquire);
 
 	if (n && ++t->forks % RELEARN == 0) {
 		n = 0;
 		atomic_store_explicit(&t->first_count, 0, memory_order_relaxed);
 	}
-	to->watched = !n;
-	return n;
+	f->to->watched = !n;
+	f->firsts = n;
+	for (u32 i = 0; i < n; i++)
+		f->first[i] = (u64)atomic_load_explicit(&t->first[i], memory_order_relaxed)
+			      << PAGE_SHIFT;
 }
 
 long tables_fork(struct vm *to, struct vm *from, uaddr_t hot)
 {
-	struct fork f = { .to = to, .from = from, .hot = USER_TOP };
+	struct fork f;
 	u64 most = table_count(from), cursor = 0;
 	uaddr_t base;
 	long err = 0;
 
+	f.to = to;
+	f.from = from;
+	f.hot = USER_TOP;
+	f.changed = false;
+	f.firsts = 0;
 	if (!charge_try(to->charge, most))
 		return -ENOMEM;
 	if (likely(!loaded_elsewhere(from))) {	/* nobody writes while we copy */
 		f.hot = align_down(hot, PAGE_SIZE);
-		f.firsts = firsts_known(to, from->tree);
+		firsts_known(&f);
 	}
 	for (pte_t *link; !err && (link = arch_link_next(&from->mmu, &cursor, &base)); )
 		err = fork_link(&f, link, base);
@@ -482,7 +526,7 @@ static void lent_release(struct vm *v, struct lent *l)
 		pte_t *e = &t[l->own[i]];
 
 		page_put_for(page_among(frames, *e), v->charge, &d.back);
-		*e = 0;
+		*e = l->origin[l->own[i]];
 	}
 	charge_back(v->charge, d.back);
 	kept_give(l);

@@ -158,6 +158,34 @@ static void loans_end(void **state)
 	}
 }
 
+/* A child's copy serves the next child, but not with what either has written since. */
+static void copies_follow_the_original(void **state)
+{
+	uaddr_t a = map(v, BASE, 10, RW, MAP_AT);
+
+	for (u32 i = 0; i < 8; i++)
+		poke(v, a + i * P, i);
+	for (u32 round = 0; round < 200; round++) {
+		u32 changed = round % 5;
+		struct vm *child = vm_fork(v, 0), *grandchild;
+
+		assert_int_equal(poke(child, a + round % 10 * P, 100), 0);
+		assert_int_equal(poke(child, a + 9 * P, 101), 0);
+		grandchild = round % 7 ? NULL : vm_fork(child, 0);
+		for (u32 i = 0; i < 9; i++)
+			assert_int_equal(peek(child, a + i * P), i == round % 10 ? 100 :
+					 i < 8 ? peek(v, a + i * P) : 0);
+		check_space(child);
+		vm_put(child);
+		vm_put(grandchild);
+		if (changed < 3)
+			assert_int_equal(poke(v, a + changed * P, round % 99), 0);
+		if (round % 50 == 49)
+			vm_discard(v, a + 5 * P, P);
+		check_space(v);
+	}
+}
+
 /* The parent goes first: what it was the only one to use goes with the child's next fault. */
 static void loans_outlive_the_lender(void **state)
 {
@@ -582,6 +610,7 @@ int main(void)
 		SPACE_TEST(fork_copies_on_write),
 		SPACE_TEST(shared_tables_are_copied_before_they_change),
 		SPACE_TEST(loans_end),
+		SPACE_TEST(copies_follow_the_original),
 		SPACE_TEST(loans_outlive_the_lender),
 		SPACE_TEST(hot_page_is_copied_at_once),
 		SPACE_TEST(fork_of_hidden_pages),

@@ -32,30 +32,35 @@ static long clone_check(const struct clone_request *q)
 	return 0;
 }
 
-static struct sighand *clone_sighand(struct process *from, u64 flags)
+static long clone_sighand(struct process *to, struct process *from, u64 flags)
 {
-	struct sighand *h;
+	long err;
 
-	if (flags & CLONE_SIGHAND) {
-		atomic_fetch_add(&from->sighand->refs, 1);
-		return from->sighand;
+	if (!(flags & CLONE_SIGHAND)) {
+		err = sighand_copy(to, from);
+		if (flags & CLONE_CLEAR_SIGHAND)
+			sighand_exec(to->sighand);
+		return err;
 	}
-	h = sighand_copy(from->sighand);
-	if (h && flags & CLONE_CLEAR_SIGHAND)
-		sighand_exec(h);
-	return h;
+	err = sighand_need(from);
+	if (err)
+		return err;
+	atomic_fetch_add(&from->sighand->refs, 1);
+	to->sighand = from->sighand;
+	return 0;
 }
 
 static struct process *clone_process(struct thread *t, const struct clone_request *q)
 {
 	struct process *from = t->proc, *p = process_create(from->job, from);
+	long err;
 
 	if (!p)
 		return NULL;
 	p->exit_signal = q->flags & CLONE_PARENT ? from->exit_signal : q->exit_signal;
-	p->sighand = clone_sighand(from, q->flags);
+	err = clone_sighand(p, from, q->flags);
 	p->vm = q->flags & CLONE_VM ? vm_get(from->vm) : vm_fork(from->vm, ctx_sp(&t->ctx));
-	if (p->sighand && p->vm)
+	if (!err && p->vm)
 		return p;
 	process_discard(p);
 	return NULL;

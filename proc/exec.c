@@ -526,20 +526,10 @@ static void fresh_thread(struct thread *t, const struct loading *l)
 static long unshare(struct thread *t)
 {
 	struct process *p = t->proc;
-	struct sighand *h;
-	struct sighand *shared = p->sighand;
 	struct files *files, *old = t->files;
 
-	if (atomic_load(&shared->refs) > 1) {
-		h = sighand_copy(shared);
-		if (!h)
-			return -ENOMEM;
-		{
-			guard(&p->lock);		/* senders of signals look there */
-			p->sighand = h;
-		}
-		sighand_put(shared);
-	}
+	if (sighand_unshare(p))
+		return -ENOMEM;
 	files = files_unshare(old);
 	if (!files)
 		return -ENOMEM;

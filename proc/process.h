@@ -41,7 +41,7 @@ struct sigaction_k {
 	uaddr_t	handler;		/* SIG_DFL 0, SIG_IGN 1 */
 	u64	flags, mask;
 };
-struct sighand {			/* shared with CLONE_SIGHAND */
+struct sighand {			/* shared with CLONE_SIGHAND; NULL: all default */
 	_Atomic u32		refs;
 	u64			set;	/* bit n - 1: action[n - 1] means something; else default */
 	struct sigaction_k	action[SIG_MAX];
@@ -49,7 +49,7 @@ struct sighand {			/* shared with CLONE_SIGHAND */
 extern const struct sigaction_k sigaction_default;
 static inline const struct sigaction_k *sighand_action(const struct sighand *h, s32 n)
 {
-	return h->set >> (n - 1) & 1 ? &h->action[n - 1] : &sigaction_default;
+	return h && h->set >> (n - 1) & 1 ? &h->action[n - 1] : &sigaction_default;
 }
 static inline void sighand_set(struct sighand *h, s32 n, const struct sigaction_k *a)
 {
@@ -57,7 +57,11 @@ static inline void sighand_set(struct sighand *h, s32 n, const struct sigaction_
 	h->set |= 1ull << (n - 1);
 }
 /* SIG_DFL, with the flags and mask it had. */
-static inline void sighand_reset(struct sighand *h, s32 n) { h->action[n - 1].handler = 0; }
+static inline void sighand_reset(struct sighand *h, s32 n)
+{
+	if (h)
+		h->action[n - 1].handler = 0;
+}
 
 enum outcome {				/* how a job or process ended; names in docs/protocol.md */
 	OUT_EXITED, OUT_SIGNALLED, OUT_TIMEOUT, OUT_OOM, OUT_NOEXEC, OUT_NOTFOUND, OUT_DENIED,
@@ -260,8 +264,9 @@ bool signal_autoreap(struct process *parent);	/* its children leave no zombies; 
 /* Take a pending signal of @set (bit n - 1): its number and *@info, or 0. */
 s32 signal_take(struct thread *t, u64 set, struct siginfo_k *info);
 void siginfo_to_user(void *dst128, const struct siginfo_k *k);
-struct sighand *sighand_create(void);
-struct sighand *sighand_copy(struct sighand *from);
+long sighand_need(struct process *p);		/* p->sighand exists afterwards; -ENOMEM */
+long sighand_copy(struct process *to, struct process *from);
+long sighand_unshare(struct process *p);	/* no other process has it; -ENOMEM */
 void sighand_put(struct sighand *h);
 void sighand_exec(struct sighand *h);			/* handlers become default */
 /* Why does @info kill the current thread's process: a phrase for the report. */

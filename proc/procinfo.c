@@ -272,7 +272,7 @@ static void signal_facts(struct process *p, struct facts *f)
 	f->shared_pending = p->pending.set;
 	f->pending = t ? t->pending.set : 0;
 	f->blocked = t ? t->sig_mask : 0;
-	for (u32 i = 0; p->sighand && i < SIG_MAX; i++) {
+	for (u32 i = 0; i < SIG_MAX; i++) {
 		u64 handler = sighand_action(p->sighand, i + 1)->handler;
 
 		f->ignored |= (u64)(handler == 1) << i;

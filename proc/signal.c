@@ -34,7 +34,7 @@ enum { DEFAULT = 0, IGNORE = 1 };	/* SIG_DFL, SIG_IGN as addresses */
 const struct sigaction_k sigaction_default;
 static struct slab sighands = SLAB("sighand", struct sighand);
 
-struct sighand *sighand_create(void)
+static struct sighand *sighand_create(void)
 {
 	struct sighand *h = slab_alloc(&sighands);
 
@@ -45,16 +45,50 @@ struct sighand *sighand_create(void)
 	return h;
 }
 
-struct sighand *sighand_copy(struct sighand *from)
+long sighand_need(struct process *p)
 {
-	struct sighand *h = sighand_create();
+	guard(&p->lock);
+	if (!p->sighand)
+		p->sighand = sighand_create();
+	return p->sighand ? 0 : -ENOMEM;
+}
 
-	for (u64 left = from->set; h && left; left &= left - 1) {
+/* *copy: NULL if nothing is set. */
+static long duplicate(const struct sighand *from, struct sighand **copy)
+{
+	struct sighand *h = NULL;
+
+	if (from && from->set && !(h = sighand_create()))
+		return -ENOMEM;
+	for (u64 left = h ? from->set : 0; left; left &= left - 1) {
 		u32 i = __builtin_ctzll(left);
 
 		sighand_set(h, i + 1, &from->action[i]);
 	}
-	return h;
+	*copy = h;
+	return 0;
+}
+
+long sighand_copy(struct process *to, struct process *from)
+{
+	guard(&from->lock);
+	return duplicate(from->sighand, &to->sighand);
+}
+
+long sighand_unshare(struct process *p)
+{
+	struct sighand *old = p->sighand, *own;
+
+	if (!old || atomic_load(&old->refs) == 1)
+		return 0;
+	if (duplicate(old, &own))
+		return -ENOMEM;
+	{
+		guard(&p->lock);		/* senders of signals look there */
+		p->sighand = own;
+	}
+	sighand_put(old);
+	return 0;
 }
 
 void sighand_put(struct sighand *h)
@@ -66,7 +100,7 @@ void sighand_put(struct sighand *h)
 /* What is ignored stays so. */
 void sighand_exec(struct sighand *h)
 {
-	for (u64 left = h->set; left; left &= left - 1) {
+	for (u64 left = h ? h->set : 0; left; left &= left - 1) {
 		s32 n = __builtin_ctzll(left) + 1;
 
 		if (sighand_action(h, n)->handler == IGNORE)

@@ -319,7 +319,7 @@ async long process_spawn(struct job *job, struct exec_args *a, struct files *fil
 	struct thread *t = NULL;
 	s32 id;
 
-	if (p && (p->sighand = sighand_create()))
+	if (p)
 		t = thread_create(p, files, fs);
 	if (!t)
 		return spawn_failed(p, NULL, a, files, fs);

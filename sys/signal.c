@@ -57,9 +57,12 @@ static async long sys_rt_sigaction(struct co *co, const u64 *a)
 		if ((r = user_put(a[2], old)))
 			return r;
 	}
-	if (a[1])
+	if (!a[1])
+		return 0;
+	r = sighand_need(t->proc);
+	if (!r)
 		set_action(t, signo, &new);
-	return 0;
+	return r;
 }
 
 static long set_altstack(struct thread *t, const stack_t *new)
