@@ -95,9 +95,11 @@ static uintptr_t *array_create(u32 n)
 
 static void array_free(struct rcu_head *h) { heap_free(container_of(h, struct array, rcu)); }
 
-/* Who looks up by RCU finds all of what is put there. */
-static void slot_set(struct files *t, u64 fd, uintptr_t v)
+/* Every store to a slot.  Who looks up by RCU finds all of what is put there. */
+static inline void slot_set(struct files *t, u32 fd, uintptr_t v)
 {
+	if (fd >= t->top)
+		t->top = fd + 1;
 	__atomic_store_n(&t->slot[fd], v, __ATOMIC_RELEASE);
 }
 
@@ -276,7 +278,6 @@ install_locked(struct files *t, struct file *f, u32 from, bool cloexec)
 	if ((err = table_reach(t, fd)))
 		return err;
 	slot_set(t, fd, (uintptr_t)f | cloexec);
-	t->top = max(t->top, fd + 1);
 	if (from <= t->lowest)
 		t->lowest = fd + 1;
 	return fd;
@@ -311,7 +312,6 @@ long fd_install_at(struct files *t, struct file *f, u32 fd, bool cloexec)
 	if (!err && !(err = table_reach(t, fd))) {
 		old = slot_file(t->slot[fd]);
 		slot_set(t, fd, (uintptr_t)f | cloexec);
-		t->top = max(t->top, fd + 1);
 	}
 	spin_unlock(&t->lock);
 	if (err)
