@@ -27,6 +27,9 @@ long change_rename(struct fs_context *c, struct dentry *from, const struct last 
 long change_truncate(struct inode *ip, u64 size, struct change **out);
 long change_allocate(struct inode *ip, u32 mode, u64 at, u64 len, struct change **out);
 
+/* SEEK_DATA and SEEK_HOLE, no change but as long: the result is the place. */
+long change_seek(struct inode *ip, u64 at, bool hole, struct change **out);
+
 /* Its result, when it has come; *@g is gone then.  A deadly signal ends the wait, not the change. */
 async long change_end(struct change **g);
 /* The same for change_open(): also what the name stands for, counted, and whether it is new. */

@@ -174,5 +174,12 @@ void disk_complain(struct filesystem *fs, const char *fmt, ...) __attribute__((f
 /* Change attributes, if the file system agrees; who may do so has been checked. */
 long disk_attributes(struct inode *ip, struct attributes *a);
 
+/* statfs(): an errand; put in the end. */
+struct statfs_query;
+struct statfs_query *disk_statfs_begin(struct filesystem *fs);		/* NULL: no memory */
+async long disk_statfs_wait(struct statfs_query *q);			/* starts over */
+const struct disk_stat *disk_statfs_result(const struct statfs_query *q);
+void disk_statfs_put(struct statfs_query *q);				/* NULL is fine */
+
 static inline struct blk *disk_blk(struct filesystem *fs) { return fs->disk->blk; }
 static inline bool disk_readonly(const struct filesystem *fs) { return fs->flags & FS_READONLY; }

@@ -127,6 +127,7 @@ struct errand;
 bool mount_needs_device(const char *type);
 long mount_disk(struct dentry *at, const char *type, const char *source, struct blk *b, u32 fs_flags,
 		const char *options, struct errand **out);
+long disk_remount(struct filesystem *fs, u32 fs_flags, const char *options, struct errand **out);
 /* *@out: what is still to be done to a disk, NULL: nothing. */
 long mount_remove(struct dentry *root, bool lazy, struct errand **out);
 struct text;

@@ -186,7 +186,7 @@ static void add_disk(struct qemu *q, const char *disk, size_t number)
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode))
 		die(STATUS_WEIR, "--disk %s is not a file", path);
 	escaped = escape(path);
-	add_text(q, "-drive", must_print("if=none,id=disk%zu,format=raw,discard=unmap,readonly=%s,file.locking=on,file.filename=%s",
+	add_text(q, "-drive", must_print("if=none,id=disk%zu,format=raw,discard=unmap,werror=report,rerror=report,readonly=%s,file.locking=on,file.filename=%s",
 				      number, ro ? "on" : "off", escaped));
 	add_text(q, "-device", must_print("virtio-blk-device,drive=disk%zu", number));
 	free(escaped);

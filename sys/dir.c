@@ -402,6 +402,8 @@ static async long mount_at(struct dentry *d, const struct mount_args *m, u64 fla
 	if (flags & MS_REMOUNT) {
 		if (d->parent != d)
 			return -EINVAL;
+		if (d->inode->fs->disk)
+			return disk_remount(d->inode->fs, fs_flags(flags), m->options, work);
 		d->inode->fs->flags = fs_flags(flags);
 		return 0;
 	}

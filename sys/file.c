@@ -25,6 +25,7 @@
 #include "sys/path.h"
 #include "sys/sockets.h"
 
+enum { SEEK_DATA_AT = 3, SEEK_HOLE_AT = 4 };
 enum { FLOCK_SH = 1, FLOCK_EX = 2, FLOCK_NB = 4, FLOCK_UN = 8 };
 
 /* --- read and write ------------------------------------------------------------------------------ */
@@ -276,19 +277,38 @@ static async long transfer_v2(struct co *co, const u64 *a, bool write)
 static async long sys_preadv2(struct co *co, const u64 *a) { return transfer_v2(co, a, false); }
 static async long sys_pwritev2(struct co *co, const u64 *a) { return transfer_v2(co, a, true); }
 
+static long seek(struct file *f, s64 offset, u32 whence, struct change **g)
+{
+	bool data = whence == SEEK_DATA_AT || whence == SEEK_HOLE_AT;
+
+	if (f->flags & O_PATH)
+		return -EBADF;
+	if (!f->ops->seek)
+		return -ESPIPE;
+	if (!data || !f->inode || !f->inode->fs->disk || inode_kind(f->inode) != I_REG)
+		return f->ops->seek(f, offset, whence);
+	return offset < 0 ? -ENXIO : change_seek(f->inode, offset, whence == SEEK_HOLE_AT, g);
+}
+
 static async long sys_lseek(struct co *co, const u64 *a)
 {
-	struct file *f = file_current(a[0]);
+	struct { struct file *file; struct change *g; } *f = co_frame(co);
 	long r;
 
-	if (!f)
+	co_begin(f);
+	f->file = file_current(a[0]);
+	f->g = NULL;
+	if (!f->file)
 		return -EBADF;
-	if (f->flags & O_PATH)
-		r = -EBADF;
-	else
-		r = f->ops->seek ? f->ops->seek(f, a[1], (u32)a[2]) : -ESPIPE;
-	file_put(f);
+	r = seek(f->file, a[1], (u32)a[2], &f->g);
+	if (f->g) {
+		await(r = change_end(&f->g));
+		if (r >= 0)
+			f->file->pos = r;
+	}
+	file_put(f->file);
 	return r;
+	co_end();
 }
 
 /* --- open and close --------------------------------------------------------------------------------- */

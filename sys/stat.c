@@ -192,13 +192,19 @@ static async long sys_statx(struct co *co, const u64 *a)
 
 /* --- file system ------------------------------------------------------------------------------------------- */
 
-static async long put_statfs(struct inode *ip, uaddr_t to)
+/* What every file system says of itself. */
+static struct statfs statfs_common(const struct filesystem *fs)
 {
-	struct filesystem *fs = ip->fs;
-	struct statfs s = {
+	return (struct statfs){
 		.f_type = fs->type->magic, .f_bsize = PAGE_SIZE, .f_frsize = PAGE_SIZE,
 		.f_namelen = NAME_MAX_LEN, .f_fsid.val = { fs->dev, 0 },
+		.f_flags = 0x20 | fs->flags,		/* ST_VALID; FS_* are numbered as ST_* */
 	};
+}
+
+static async long put_statfs(struct filesystem *fs, uaddr_t to)
+{
+	struct statfs s = statfs_common(fs);
 	u64 free = 0;
 
 	if (fs->type->blocks)
@@ -206,32 +212,75 @@ static async long put_statfs(struct inode *ip, uaddr_t to)
 	s.f_bfree = s.f_bavail = free;
 	s.f_files = s.f_blocks;
 	s.f_ffree = free;
-	s.f_flags = 0x20 | fs->flags;		/* ST_VALID; FS_* are numbered as ST_* */
 	return user_put(to, s);
+}
+
+static async long put_disk_statfs(struct filesystem *fs, const struct disk_stat *st, uaddr_t to)
+{
+	struct statfs s = statfs_common(fs);
+
+	s.f_bsize = s.f_frsize = st->block_size;
+	s.f_blocks = st->blocks;
+	s.f_bfree = st->free;
+	s.f_bavail = st->available;
+	s.f_files = st->files;
+	s.f_ffree = st->files_free;
+	s.f_namelen = st->name_max;
+	s.f_fsid.val[0] = st->id;
+	s.f_fsid.val[1] = st->id >> 32;
+	return user_put(to, s);
+}
+
+/* A disk may have to be asked. */
+static async long statfs_inode(struct co *co, struct inode *ip, uaddr_t to)
+{
+	struct { struct statfs_query *q; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	if (!ip->fs->disk) {
+		await(r = put_statfs(ip->fs, to));
+	} else {
+		f->q = disk_statfs_begin(ip->fs);
+		r = -ENOMEM;
+		if (f->q)
+			await(r = disk_statfs_wait(f->q));
+		if (!r)
+			await(r = put_disk_statfs(ip->fs, disk_statfs_result(f->q), to));
+		disk_statfs_put(f->q);
+	}
+	inode_put(ip);
+	return r;
+	co_end();
 }
 
 static async long sys_statfs(struct co *co, const u64 *a)
 {
-	struct inode *ip;
-	long r = find_inode(AT_FDCWD, a[0], 0, &ip);
+	struct { struct inode *ip; } *f = co_frame(co);
+	long r;
 
-	if (r)
-		return r;
-	r = put_statfs(ip, a[1]);
-	inode_put(ip);
+	co_begin(f);
+	await(r = find_inode(AT_FDCWD, a[0], 0, &f->ip));
+	if (!r)
+		await(r = statfs_inode(co, f->ip, a[1]));
 	return r;
+	co_end();
 }
 
 static async long sys_fstatfs(struct co *co, const u64 *a)
 {
-	struct file *f = file_current(a[0]);
+	struct { struct inode *ip; } *f = co_frame(co);
+	struct file *file;
 	long r;
 
-	if (!f)
+	co_begin(f);
+	if (!(file = file_current(a[0])))
 		return -EBADF;
-	r = put_statfs(f->inode, a[1]);
-	file_put(f);
+	f->ip = inode_get(file->inode);
+	file_put(file);
+	await(r = statfs_inode(co, f->ip, a[1]));
 	return r;
+	co_end();
 }
 
 /* --- access -------------------------------------------------------------------------------------------------- */

@@ -734,3 +734,20 @@ long change_allocate(struct inode *ip, u32 mode, u64 at, u64 len, struct change 
 	g->mode = mode;
 	return change_begin(g, "allocate", allocate_main, out);
 }
+
+static async long seek_main(struct co *co, void *arg)
+{
+	struct change *g = arg;
+
+	return disk_seek(co, g->ip, g->at, g->directory);
+}
+
+long change_seek(struct inode *ip, u64 at, bool hole, struct change **out)
+{
+	struct change *g = change_content(ip, at, 0);
+
+	if (!g)
+		return -ENOMEM;
+	g->directory = hole;
+	return change_begin(g, "seek", seek_main, out);
+}

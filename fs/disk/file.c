@@ -29,6 +29,14 @@ void disk_set_size(struct inode *ip, u64 size)
 	ip->pages.size_pages = pages_of(size);
 }
 
+/* O_DIRECT promises whole sectors; they go through the cache all the same, and to the disk at once. */
+static bool direct_aligned(const struct inode *ip, const struct uio *u, u64 pos)
+{
+	u64 all = pos | u->left | (u->count ? u->vec->base + u->at : 0);
+
+	return !(all & ((1ul << disk_of(ip)->blk->sector_shift) - 1));
+}
+
 /* --- read ------------------------------------------------------------------------------------- */
 
 /* How many pages to read along with @index: more and more, as long as the reader goes on where he was
@@ -86,6 +94,8 @@ static async long disk_read(struct co *co, struct file *f, struct uio *u, u64 *p
 	struct inode *ip = f->inode;
 	u64 start = *pos;
 
+	if (f->flags & O_DIRECT && !u->done && !direct_aligned(ip, u, *pos))
+		return -EINVAL;
 	while (u->left && *pos < ip->size) {
 		u32 n = min(min(u->left, ip->size - *pos), (u64)PAGE_SIZE - in_page(*pos));
 		struct page *p;
@@ -487,14 +497,18 @@ static long gap_begin(struct inode *ip, u64 pos, struct errand **out)
 	return 0;
 }
 
-async long disk_write(struct co *co, struct file *file, struct uio *u, u64 *pos)
+async long disk_file_sync(struct co *co, struct file *file);
+
+static async long disk_write(struct co *co, struct file *file, struct uio *u, u64 *pos)
 {
-	struct { u64 done; struct errand *gap; bool alone; } *f = co_frame(co);
+	struct { u64 done; struct errand *gap; long result; bool alone; } *f = co_frame(co);
 	struct inode *const ip = file->inode;
 	long r;
 
 	co_begin(f);
 	f->done = u->done;
+	if (file->flags & O_DIRECT && !direct_aligned(ip, u, *pos))
+		return -EINVAL;
 	await(r = flusher_throttle());
 	if (r)
 		return r;
@@ -515,8 +529,36 @@ async long disk_write(struct co *co, struct file *file, struct uio *u, u64 *pos)
 		r = u->done - f->done;
 	}
 	give_lock(dnode_of(ip), f->alone);
-	return r;
+	f->result = r;
+	if (r > 0 && file->flags & (O_DSYNC | O_DIRECT))
+		await(r = disk_file_sync(co, file));
+	return r < 0 ? r : f->result;
 	co_end();
+}
+
+/* Within one page that is dirty already, when nobody has the file locked. */
+long disk_try_write(struct file *f, uaddr_t from, u64 n)
+{
+	struct inode *ip = f->inode;
+	struct dnode *d = dnode_of(ip);
+	u64 pos = f->pos, left = n;
+	struct page *p;
+
+	if (n - 1 >= PAGE_SIZE - in_page(pos) || pos + n > ip->size || !user_range_ok(from, n) ||
+	    f->flags & (O_APPEND | O_DSYNC | O_DIRECT) || !sem_try(&d->lock.s, 1))
+		return NOT_NOW;
+	p = cache_try(&ip->pages, pos >> PAGE_SHIFT);
+	if (p && is_dirty(p))
+		left = arch_copy_in((char *)page_virt(p) + in_page(pos), from, n);
+	if (p)
+		page_put(p);
+	read_unlock(&d->lock);
+	if (left)
+		return NOT_NOW;
+	f->pos = pos + n;
+	inode_touch(ip);
+	dnode_dirty(ip);
+	return n;
 }
 
 /* --- size ------------------------------------------------------------------------------------- */
@@ -611,6 +653,30 @@ async long disk_allocate(struct co *co, struct inode *ip, u32 mode, u64 at, u64 
 	co_end();
 }
 
+/* --- where is data? ----------------------------------------------------------------------------- */
+
+/* The first place from @at on that is (not, if @hole) in blocks; the end of the file is a hole. */
+async long disk_seek(struct co *co, struct inode *ip, u64 at, bool hole)
+{
+	struct { u64 at; struct extent x; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	if (at >= ip->size)
+		return -ENXIO;
+	for (f->at = at; f->at < ip->size; f->at = f->x.at + f->x.len) {
+		await(r = disk_ops(ip)->map(co, ip, f->at, ip->size - f->at, false, &f->x));
+		if (r)
+			return r;
+		if (f->x.at > f->at || f->x.at + f->x.len <= f->at)
+			return -EUCLEAN;
+		if ((f->x.kind == EXTENT_HOLE) == hole)
+			return f->at;
+	}
+	return hole ? (long)ip->size : -ENXIO;
+	co_end();
+}
+
 /* --- open ------------------------------------------------------------------------------------- */
 
 long inode_seek(struct file *f, s64 offset, u32 whence);
@@ -653,7 +719,8 @@ async long disk_file_sync(struct co *co, struct file *file)
 }
 
 static const struct file_ops file_ops = {
-	.read = disk_read, .write = disk_write, .try_read = disk_try_read, .seek = inode_seek,
+	.read = disk_read, .write = disk_write, .try_read = disk_try_read,
+	.try_write = disk_try_write, .seek = inode_seek,
 	.map = inode_map, .sync = disk_file_sync,
 };
 

@@ -176,3 +176,118 @@ async long disk_sync(struct co *co, struct filesystem *fs)
 	return f->err ? f->err : r;
 	co_end();
 }
+
+/* --- statfs ----------------------------------------------------------------------------------- */
+
+struct statfs_query { struct errand *work; struct filesystem *fs; struct disk_stat st; };
+
+static async long statfs_main(struct co *co, void *arg)
+{
+	struct { u64 unused; } *f = co_frame(co);
+	struct statfs_query *const q = arg;
+	long r;
+
+	co_begin(f);
+	q->st = (struct disk_stat){
+		.block_size = PAGE_SIZE, .name_max = NAME_MAX_LEN, .id = q->fs->dev,
+		.blocks = q->fs->disk->blk->size >> PAGE_SHIFT,
+	};
+	r = 0;
+	if (q->fs->type->disk->statfs)
+		await(r = q->fs->type->disk->statfs(co, q->fs, &q->st));
+	return r;
+	co_end();
+}
+
+static void statfs_drop(void *arg)
+{
+	struct statfs_query *q = arg;
+
+	filesystem_put(q->fs);
+	heap_free(q);
+}
+
+struct statfs_query *disk_statfs_begin(struct filesystem *fs)
+{
+	struct statfs_query *q = heap_zero(sizeof(*q));
+
+	if (!q)
+		return NULL;
+	atomic_fetch_add(&fs->refs, 1);
+	q->fs = fs;
+	q->work = errand_create("statfs", statfs_main, statfs_drop, q);
+	if (!q->work) {
+		statfs_drop(q);
+		return NULL;
+	}
+	errand_start(q->work);
+	return q;
+}
+
+async long disk_statfs_wait(struct statfs_query *q) { return errand_wait(q->work); }
+const struct disk_stat *disk_statfs_result(const struct statfs_query *q) { return &q->st; }
+
+void disk_statfs_put(struct statfs_query *q)
+{
+	if (q)
+		errand_put(q->work);
+}
+
+/* --- remount ---------------------------------------------------------------------------------- */
+
+struct remount { struct filesystem *fs; u32 flags; char options[]; };
+
+/* To read-only: everything is written first, and new writers are refused from the beginning on. */
+static async long remount_main(struct co *co, void *arg)
+{
+	struct { u32 before; } *f = co_frame(co);
+	struct remount *const m = arg;
+	struct filesystem *const fs = m->fs;
+	long r;
+
+	co_begin(f);
+	f->before = fs->flags;
+	if (!(m->flags & FS_READONLY) && fs->disk->blk->read_only)
+		return -EROFS;
+	if (m->flags & FS_READONLY && !(f->before & FS_READONLY)) {
+		await(r = disk_sync(co, fs));
+		if (r)
+			return r;
+	}
+	r = 0;
+	if (fs->type->disk->remount)
+		await(r = fs->type->disk->remount(co, fs, m->flags, m->options));
+	else if (f->before & FS_READONLY && !(m->flags & FS_READONLY) && !fs->type->disk->create)
+		r = -EROFS;
+	if (!r)
+		fs->flags = m->flags;
+	return r;
+	co_end();
+}
+
+static void remount_drop(void *arg)
+{
+	struct remount *m = arg;
+
+	filesystem_put(m->fs);
+	heap_free(m);
+}
+
+long disk_remount(struct filesystem *fs, u32 flags, const char *options, struct errand **out)
+{
+	struct remount *m = heap_alloc(sizeof(*m) + strlen(options) + 1);
+
+	if (!m)
+		return -ENOMEM;
+	atomic_fetch_add(&fs->refs, 1);
+	m->fs = fs;
+	m->flags = flags;
+	memcpy(m->options, options, strlen(options) + 1);
+	*out = errand_create("remount", remount_main, remount_drop, m);
+	if (!*out) {
+		remount_drop(m);
+		return -ENOMEM;
+	}
+	errand_start(*out);
+	return 0;
+}

@@ -46,6 +46,8 @@ async long names_find(struct co *co, struct dentry *dir, struct name n, struct d
 async long disk_truncate(struct co *co, struct inode *ip, u64 size);
 async long disk_allocate(struct co *co, struct inode *ip, u32 mode, u64 at, u64 len);
 
+async long disk_seek(struct co *co, struct inode *ip, u64 at, bool hole);
+
 long disk_open(struct inode *ip, struct file *f);
 void disk_set_size(struct inode *ip, u64 size);
 

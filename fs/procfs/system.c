@@ -2,6 +2,7 @@
 /* system.c: files of /proc about the machine, as far as fs/ can tell.  proc/ adds the others. */
 #include "core/cpu.h"
 #include "core/time.h"
+#include "dev/blk.h"
 #include "fs/path.h"
 #include "fs/procfs/private.h"
 #include "lib/text.h"
@@ -113,8 +114,42 @@ static long harts(struct text *t)
 	return 0;
 }
 
+/* --- disks ------------------------------------------------------------------------------------ */
+
+static u32 major(u32 dev) { return dev >> 8 & 0xfff; }
+static u32 minor(u32 dev) { return (dev & 0xff) | (dev >> 12 & ~0xffu); }
+
+static long partitions(struct text *t)
+{
+	text_add(t, "major minor  #blocks  name\n\n");
+	for (struct blk *b = blk_next(NULL); b; b = blk_next(b))
+		text_add(t, "%4u  %7u %10lu %s\n", major(b->rdev), minor(b->rdev), b->size >> 10, b->name);
+	return 0;
+}
+
+/* Time is the sum over requests: how long a disk was busy at all is not measured. */
+static long diskstats(struct text *t)
+{
+	enum { MS = NSEC_PER_SEC / 1000 };
+
+	for (struct blk *b = blk_next(NULL); b; b = blk_next(b)) {
+		const struct blk_count *r = &b->count[BLK_READ], *w = &b->count[BLK_WRITE],
+				       *f = &b->count[BLK_FLUSH], *d = &b->count[BLK_DISCARD];
+		u64 ms = (r->ns + w->ns) / MS;
+
+		text_add(t, "%4u %7u %s %lu 0 %lu %lu %lu 0 %lu %lu %lu %lu %lu", major(b->rdev),
+			 minor(b->rdev), b->name, r->ios, r->bytes >> 9, r->ns / MS, w->ios, w->bytes >> 9,
+			 w->ns / MS, atomic_load(&b->in_flight), ms, ms);
+		text_add(t, " %lu 0 %lu %lu %lu %lu\n", d->ios, d->bytes >> 9, d->ns / MS, f->ios,
+			 f->ns / MS);
+	}
+	return 0;
+}
+
 void procfs_system_add(void)
 {
+	procfs_add("partitions", partitions);
+	procfs_add("diskstats", diskstats);
 	procfs_add("weir/harts", harts);
 	procfs_add("meminfo", meminfo);
 	procfs_add("uptime", uptime);
