@@ -9,6 +9,7 @@
 #include "core/time.h"
 #include "mem/errand.h"
 #include "mem/heap.h"
+#include "mem/vm_sets.h"
 
 enum { WAITS = 64 };
 
@@ -122,13 +123,19 @@ static void run_free(struct page_run *r)
 		ps->owner_put(ps);
 }
 
-/* Reading @p has ended.  The error of a bad page is kept where its content would be. */
+/* Reading @p has ended.  When several together could not be read they go, and are read one by one for a
+ * while.  The error of a single one is kept where its content would be. */
 static void page_filled(struct page_run *r, u64 index, struct page *p)
 {
 	if (pageset_find_locked(r->ps, index) != p)
 		return;				/* truncated meanwhile: PAGE_BUSY went with it */
 	p->flags &= ~PAGE_BUSY;
-	if (r->error) {
+	if (!r->error)
+		return;
+	if (r->count > 1) {
+		r->ps->cache->careful = 2 * RUN_MAX;
+		take_out(r->ps, index, p, true);
+	} else {
 		p->flags |= PAGE_BAD;
 		*(long *)page_virt(p) = r->error;
 	}
@@ -284,6 +291,10 @@ static struct page_run *run_gather(struct pageset *ps, u64 index, u32 n)
 
 	if (!r)
 		return NULL;
+	if (unlikely(ps->cache->careful)) {
+		ps->cache->careful--;
+		n = 1;
+	}
 	run_frames(r, min(min(n, (u32)RUN_MAX), (u32)min(left, (u64)RUN_MAX)));
 	run_insert(r);
 	if (r->count)
@@ -462,6 +473,7 @@ async long cache_write(struct co *co, struct pageset *ps, u64 first, u64 end)
 	long r;
 
 	co_begin(f);
+	vm_protect_pages(ps, first, end);
 	for (f->at = first;;) {
 		f->run = run_create(ps, f->at, true);
 		if (!f->run)

@@ -48,6 +48,7 @@ struct pageset_ops {
 struct cache {				/* beside the set, in its owner; under ps->lock */
 	struct pageset	*ps;
 	u32		dirty, writing, busy;	/* pages */
+	u32		careful;	/* reads left that are to be of single pages */
 	s32		error;		/* of writing, not yet told to anybody */
 	u64		since;		/* oldest dirty page, ns */
 	u64		hand;		/* reclaim goes on here */

@@ -56,6 +56,17 @@ $(OUT)/relink: $(WEIR_ELF)
 test-boot: all $(OUT)/relink
 	$Q OUT=$(OUT) ROOT=$(BUILD)/demo-root RELINK=$(OUT)/relink test/boot/run
 
+# Disks; programs of this test are static, with the cross compiler's libc.
+DISK_BIN := $(patsubst test/disk/%.c,$(BUILD)/disk/bin/%,$(wildcard test/disk/*.c))
+
+$(BUILD)/disk/bin/%: test/disk/%.c | $(DEPS)/setup.mk
+	$(call say,CC,$<)
+	$Q mkdir -p $(@D)
+	$Q $(CROSS)gcc -O2 -Wall -Werror -static -s $< -o $@
+
+test-disk: all $(DISK_BIN)
+	$Q ROOT=$(BUILD)/demo-root BIN=$(BUILD)/disk/bin KERNEL=$(WEIR_ELF) test/disk/run
+
 # Every order of what a few harts do: core/*_explore.c.
 XFLAGS	:= $(filter-out -Wextra,$(UFLAGS)) -Wno-gnu-variable-sized-type-not-at-end -fno-pie
 XENV	= CLANG='$(CLANG)' UFLAGS='$(XFLAGS)'
@@ -75,4 +86,4 @@ test-mutants: $(EXPLORE)
 test:
 	$Q MAKE='$(MAKE)' BUILD=$(BUILD) test/run $(STEPS)
 
-.PHONY: test-explore test-mutants lint-clang lint-gates lint-co lint-bugs test-guest test-boot
+.PHONY: test-disk test-explore test-mutants lint-clang lint-gates lint-co lint-bugs test-guest test-boot

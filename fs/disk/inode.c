@@ -11,7 +11,6 @@
 #include "core/time.h"
 #include "fs/disk/private.h"
 #include "mem/heap.h"
-#include "mem/vm_sets.h"
 
 static struct dnode **bucket_of(struct disk *k, u64 key)
 {
@@ -257,7 +256,6 @@ async long dnode_flush(struct co *co, struct dnode *d, bool wait)
 	long r;
 
 	co_begin(f);
-	vm_protect_pages(&d->i.pages, 0, UINT64_MAX);
 	if (wait)
 		await(f->err = cache_sync(co, &d->i.pages, 0, UINT64_MAX));
 	else
