@@ -33,6 +33,7 @@ long fs_init(void)
 	long err;
 
 	dentry_table_init();
+	tmpfs_init();
 	err = anon_init();
 	if (!err)
 		err = mount_root();

@@ -149,6 +149,7 @@ extern struct filesystem anon_fs;
 
 /* An inode of any kind as tmpfs has them, in any instance; NULL: no memory. */
 struct inode *tmpfs_inode(struct filesystem *fs, u32 mode, u32 rdev);
+void tmpfs_init(void);			/* boot */
 long tmpfs_mount(struct filesystem *fs, const char *options);
 u64 tmpfs_blocks(struct filesystem *fs, u64 *free);
 /* fallocate(); -EOPNOTSUPP: not a regular file of tmpfs. */

@@ -31,8 +31,8 @@ void kernel_main(u32 hart, const void *dtb)
 	drivers_bind(dtb);			/* serial, interrupts, console, clock */
 	boot_files();				/* root, /dev, /proc, the archive */
 	timeline_start();			/* tracepoints, if they are wanted */
+	boot_harts();				/* they look for work at once */
 	batch_start();				/* the first task */
 	arch_seal();				/* what was set once stays */
-	boot_harts();				/* they look for work at once */
 	exec_run();				/* never returns */
 }

@@ -117,6 +117,8 @@ void arch_seal(void)
 		alias_leaf[(pa >> 21) - first][pa >> PAGE_SHIFT & 511] &= ~(u64)PTE_W;
 	}
 	arch_tlb_all();
+	if (cpu_total() > 1)
+		arch_tlb_range_on((1ul << cpu_total()) - 2, 0, UINT64_MAX);
 }
 
 /* Frames the image occupies. */

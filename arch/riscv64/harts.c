@@ -37,6 +37,8 @@ long arch_hart_start(struct cpu *c, u32 hart)
 	char *emergency = kernel_table_alloc();
 	long r = emergency ? stack_map(low) : -ENOMEM;
 
+	if (hart >= 64)
+		return -EIO;			/* sbi.c names harts by the bits of a word */
 	if (r)
 		return r;
 	c->hart = hart;

@@ -26,21 +26,26 @@ void sbi_timer(u64 tick) { sbi_call(SBI_TIME, 0, tick, 0, 0); }
 
 void arch_send_ipi(struct cpu *c) { sbi_call(SBI_IPI, 0, 1, c->hart, 0); }
 
-/* The firmware's interrupts reach harts whose own are off: no hart waits for another's kernel. */
-static void rfence(u64 function, u64 harts, u64 start, u64 size)
+static u64 hart_mask(u64 cpu_set)
 {
-	for (; harts; harts &= harts - 1) {
-		register u64 a4 asm("a4") = 0;
-		register u64 r0 asm("a0") = 1;
-		register u64 r1 asm("a1") = cpus[__builtin_ctzll(harts)].hart;
-		register u64 r2 asm("a2") = start;
-		register u64 r3 asm("a3") = size;
-		register u64 r6 asm("a6") = function;
-		register u64 r7 asm("a7") = SBI_RFENCE;
+	u64 mask = 0;
 
-		asm volatile("ecall" : "+r"(r0), "+r"(r1) : "r"(r2), "r"(r3), "r"(a4), "r"(r6), "r"(r7)
-			     : "memory");
-	}
+	for (; cpu_set; cpu_set &= cpu_set - 1)
+		mask |= 1ul << cpus[__builtin_ctzll(cpu_set)].hart;
+	return mask;
+}
+
+/* The firmware's interrupts reach harts whose own are off: no hart waits for another's kernel. */
+static void rfence(u64 function, u64 cpu_set, u64 start, u64 size)
+{
+	register u64 r0 asm("a0") = hart_mask(cpu_set);
+	register u64 r1 asm("a1") = 0;
+	register u64 r2 asm("a2") = start;
+	register u64 r3 asm("a3") = size;
+	register u64 r6 asm("a6") = function;
+	register u64 r7 asm("a7") = SBI_RFENCE;
+
+	asm volatile("ecall" : "+r"(r0), "+r"(r1) : "r"(r2), "r"(r3), "r"(r6), "r"(r7) : "memory");
 }
 
 void arch_fence_instructions_on(u64 harts) { rfence(0, harts, 0, 0); }

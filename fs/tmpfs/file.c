@@ -141,15 +141,12 @@ static long write_page(struct inode *ip, struct uio *u, u64 pos, u32 n)
 	return got ? (long)got : -EFAULT;
 }
 
-static async long tmpfs_write(struct co *co, struct file *f, struct uio *u, u64 *pos)
+/* Starts over. */
+static async long write_from(struct inode *ip, struct uio *u, u64 *pos)
 {
-	struct inode *ip = f->inode;
-	u64 start;
+	u64 start = *pos;
 	long r = 0;
 
-	if (f->flags & O_APPEND)
-		*pos = ip->size;
-	start = *pos;
 	if (unlikely(start >= size_max || u->left > size_max - start))
 		return -EFBIG;
 	while (u->left) {
@@ -169,6 +166,41 @@ static async long tmpfs_write(struct co *co, struct file *f, struct uio *u, u64 
 	if (*pos != start)
 		inode_touch(ip);
 	return *pos != start ? (long)(*pos - start) : r;
+}
+
+/* Who appends does so alone, however long the program's pages take to come: one lock for many files. */
+static struct mutex append_locks[16];
+
+void tmpfs_init(void)
+{
+	for (u32 i = 0; i < ARRAY_SIZE(append_locks); i++)
+		mutex_init(&append_locks[i]);
+}
+
+static async long tmpfs_append(struct co *co, struct file *file, struct uio *u, u64 *pos)
+{
+	struct { u8 none; } *f = co_frame(co);
+	struct inode *const ip = file->inode;
+	struct mutex *const m = &append_locks[ip->ino % ARRAY_SIZE(append_locks)];
+	long r;
+
+	co_begin(f);
+	await(r = mutex_lock(m));
+	*pos = ip->size;
+	do {
+		await(r = write_from(ip, u, pos));
+		if (likely(!u->fault))
+			break;
+		await(r = uio_retry(u, false));
+	} while (!r);
+	mutex_unlock(m);
+	return u->done ? (long)u->done : r;
+	co_end();
+}
+
+static async long tmpfs_write(struct co *co, struct file *f, struct uio *u, u64 *pos)
+{
+	return f->flags & O_APPEND ? tmpfs_append(co, f, u, pos) : write_from(f->inode, u, pos);
 }
 
 /* Over what is there, within one page. */

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* memory.c: threads that change one address space while others use it: no hart may see what is gone. */
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include "stress.h"
+
+enum { THREADS = 8, PAGE = 4096 };
+static long rounds;
+
+/* What one maps is zero, keeps what is written, and is nobody else's; frames go round between threads. */
+static void *maps_and_unmaps(void *number)
+{
+	uint32_t seed = (long)number + 1;
+
+	for (long i = 0; i < rounds; i++) {
+		long pages = 1 + next_random(&seed) % 32;
+		char *p = mmap(NULL, pages * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		must(p == MAP_FAILED ? -1 : 0);
+		for (long k = 0; k < pages; k++) {
+			exactly(*(long *)(p + k * PAGE), 0);
+			*(long *)(p + k * PAGE) = (long)number << 32 | i;
+		}
+		for (long k = 0; k < pages; k++)
+			exactly(*(long *)(p + k * PAGE), (long)number << 32 | i);
+		must(munmap(p, pages * PAGE));
+	}
+	return NULL;
+}
+
+static void maps(long n)
+{
+	rounds = n;
+	crowd(THREADS, maps_and_unmaps);
+}
+
+/* Threads count in shared pages while the process forks: no addition is lost, and each child sees a
+ * state that was. */
+static _Atomic long *counters;
+static _Atomic int forks_over;
+
+static void *adds(void *number)
+{
+	long n = 0;
+
+	while (!forks_over) {
+		for (long k = 0; k < THREADS; k++)
+			counters[k * PAGE / sizeof(long)]++;
+		n++;
+	}
+	return (void *)n;
+}
+
+static void copies(long n)
+{
+	pthread_t thread[THREADS];
+	long total = 0;
+
+	counters = mmap(NULL, THREADS * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	for (long i = 0; i < THREADS; i++)
+		exactly(pthread_create(&thread[i], NULL, adds, (void *)i), 0);
+	for (long i = 0; i < n; i++) {
+		int status;
+		pid_t pid = must(fork());
+
+		if (!pid) {
+			long before = counters[0];
+
+			_exit(counters[0] != before);	/* nobody adds here */
+		}
+		exactly(must(waitpid(pid, &status, 0)), pid);
+		exactly(status, 0);
+	}
+	forks_over = 1;
+	for (long i = 0; i < THREADS; i++) {
+		void *n_added;
+
+		exactly(pthread_join(thread[i], &n_added), 0);
+		total += (long)n_added;
+	}
+	for (long k = 0; k < THREADS; k++)
+		exactly(counters[k * PAGE / sizeof(long)], total);
+}
+
+/* One takes the right to write away and looks whether anything changes all the same. */
+static char *guarded;
+static _Atomic int state;			/* 0: write, 1: stop, 2: stopped */
+
+static void *writes(void *number)
+{
+	for (long i = 0; state != 3; i++) {
+		if (state == 1) {
+			state = 2;
+			while (state == 2)
+				;
+		}
+		if (state == 0)
+			guarded[0]++;
+	}
+	return NULL;
+}
+
+static void protects(long n)
+{
+	pthread_t thread;
+
+	guarded = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	exactly(pthread_create(&thread, NULL, writes, NULL), 0);
+	for (long i = 0; i < n; i++) {
+		char seen;
+
+		state = 1;
+		while (state != 2)
+			;
+		must(mprotect(guarded, PAGE, PROT_READ));
+		seen = *(volatile char *)guarded;
+		must(mprotect(guarded, PAGE, PROT_READ | PROT_WRITE));
+		exactly(*(volatile char *)guarded, seen);
+		state = 0;
+	}
+	state = 3;
+	exactly(pthread_join(thread, NULL), 0);
+}
+
+const struct trouble memory_troubles[] = {
+	{ "maps", maps, 300, "mappings by each of 8 threads" },
+	{ "copies", copies, 100, "forks while 8 threads write" },
+	{ "protects", protects, 1000, "changes of rights while another writes" },
+	{ },
+};
