@@ -71,7 +71,7 @@ pte_t *arch_link_next(struct mmu *m, u64 *cursor, uaddr_t *base);
 pte_t *arch_table_alloc(void);			/* a last-level table, all zero; NULL: no memory */
 void arch_table_free(pte_t *table);		/* all zero again */
 u64 arch_mmu_tables(const struct mmu *m);	/* bytes in page tables */
-void arch_mmu_trim(void);			/* give back page tables kept for reuse */
+u64 arch_mmu_trim(void);			/* give back page tables kept for reuse; pages that stay */
 
 void arch_tlb_page(uaddr_t va);			/* forget @va in the active space, this hart */
 void arch_tlb_all(void);

@@ -17,13 +17,23 @@ enum { SCRATCH_ORDER = 1 };
 char *path_scratch_pages[CPU_MAX][SCRATCHES];
 
 /* A page for the path, a page for links. */
-char *path_scratch_make(u32 which)
+static char *scratch_make(u32 hart, u32 which)
 {
 	struct page *pg = page_alloc(SCRATCH_ORDER);
 	char *p = pg ? page_virt(pg) : NULL;
 
-	path_scratch_pages[this_cpu()->id][which] = p;
+	path_scratch_pages[hart][which] = p;
 	return p;
+}
+
+char *path_scratch_make(u32 which) { return scratch_make(this_cpu()->id, which); }
+
+void path_scratch_all(void)
+{
+	for (u32 i = 0; i < cpu_total(); i++)
+		for (u32 which = 0; which < SCRATCHES; which++)
+			if (!path_scratch_pages[i][which])
+				scratch_make(i, which);
 }
 
 async long path_from_user_slowly(uaddr_t path, u32 which, char **out)

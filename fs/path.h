@@ -36,6 +36,7 @@ struct last {			/* last component; the name lies in the path or in the scratch b
 enum { SCRATCHES = 2 };
 extern char *path_scratch_pages[CPU_MAX][SCRATCHES];
 char *path_scratch_make(u32 which);
+void path_scratch_all(void);			/* for all harts there are, beforehand */
 static inline char *path_scratch(u32 which)
 {
 	char *p = path_scratch_pages[this_cpu()->id][which];

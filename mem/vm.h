@@ -101,7 +101,7 @@ struct vm *vm_fork(struct vm *from, uaddr_t hot);
 void vm_activate(struct vm *v);
 static inline struct vm *vm_active(void) { return this_cpu()->mmu; }
 
-void vm_trim(void);				/* give back page tables kept for reuse */
+u64 vm_trim(void);				/* give back page tables kept for reuse; pages that stay */
 
 /* Place [*addr, +len): at *addr with @fixed (replacing what is there, or -EEXIST with @noreplace),
  * else near it as a hint or anywhere.  @set (may be NULL) is counted up here via owner_refs.

@@ -234,14 +234,14 @@ static void used_entries(struct vm *v, uaddr_t base, struct lent *l)
 	}
 }
 
-void vm_trim(void)
+u64 vm_trim(void)
 {
 	{
 		guard(&kept.lock);
 		while (kept.count)
 			kept_free(&kept.copy[--kept.count]);
 	}
-	arch_mmu_trim();
+	return arch_mmu_trim();
 }
 
 static __attribute__((noinline)) bool borrow(struct vm *v, pte_t *link, uaddr_t base)
@@ -417,14 +417,15 @@ static void fork_table(struct fork *f, pte_t *d, pte_t *s, uaddr_t base)
 static void copy_first(struct vm *v, struct lent *l, pte_t *e)
 {
 	pte_t old = *e;
-	const void *from = phys_to_virt(pte_phys(old));
 	struct page *p;
+	void *from;
 
-	if (!pte_present(old) || !pte_cow(old) || pte_own(old) || virt_page(from) == zero_page)
+	if (!pte_present(old) || !pte_cow(old) || pte_own(old) || entry_page(old) == zero_page)
 		return;
 	p = page_alloc_for(v->charge, false);
 	if (!p)
 		return;
+	from = page_virt(entry_page(old));
 	page_copy(page_virt(p), from);
 	*e = pte_mark_own(pte_of_copy(old, page_phys(p)));
 	l->own[l->count++] = e - l->table;

@@ -22,6 +22,7 @@
 #include "lib/print.h"
 #include "mem/errand.h"
 #include "mem/heap.h"
+#include "core/rcu.h"
 #include "proc/batch.h"
 #include "proc/futex.h"
 #include "proc/timeline.h"
@@ -50,10 +51,10 @@ static struct batch {
 static struct usage usage_now(void)
 {
 	struct fs_usage files = fs_usage();
+	u64 kept = vm_trim();
 
-	vm_trim();
 	return (struct usage){
-		.frames = page_total_count() - page_free_count() - heap_frames() - files.pages,
+		.frames = page_total_count() - page_free_count() - heap_frames() - files.pages - kept,
 		.heap = heap_bytes() - files.heap,
 		.files = (files.pages << PAGE_SHIFT) + files.heap,
 	};
@@ -425,7 +426,8 @@ static async long finish(struct co *co, struct slot *s, long error)
 		await(r = let_go(co, s));
 		release(s);
 	}
-	await(r = rcu_wait(co));		/* what was closed is counted as free */
+	await(r = rcu_wait(co));		/* its last threads have left their harts, */
+	await(r = rcu_wait(co));		/* what they left behind is free */
 	f->now = usage_now();
 	report_leaks(s, &f->now, s->alone);
 	await(r = report_line(s->line, s->text.len));
@@ -676,8 +678,7 @@ static bool make_slots(void)
 /* What is made at its first use and stays shall not look like a leak of the first job. */
 static void warm_up(void)
 {
-	path_scratch(0);
-	path_scratch(1);
+	path_scratch_all();
 	job_put(job_create(0, 0));
 }
 

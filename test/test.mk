@@ -42,11 +42,19 @@ $(BUILD)/oracle/programs/%: test/oracle/programs/%.c test/oracle/programs/check.
 oracle: all $(ORACLE_BIN)
 	$Q BUILD=$(BUILD) DEPS=$(DEPS) OUT=$(OUT) test/oracle/oracle.py $(CASES)
 
-# The job files of test/guest and the demonstration, under both kernels.
-test-guest: all
+# Many tasks at once, for Weir and for Linux.
+STRESS	:= $(BUILD)/stress/stress
+
+$(STRESS): $(wildcard test/stress/*) | $(DEPS)/setup.mk
+	$(call say,CC,$@)
+	$Q mkdir -p $(@D)
+	$Q $(UCC) -D_GNU_SOURCE $(filter %.c,$(wildcard test/stress/*)) -o $@ -lpthread
+
+# The job files of test/guest and the demonstration, under both kernels; HARTS="1 4" on so many.
+test-guest: all $(STRESS)
 	$Q $(MAKE) MODE=debug kernel
 	$Q $(MAKE) MODE=release kernel
-	$Q BUILD=$(BUILD) ARCH=$(ARCH) SEED=$(SEED) test/guest/guest.py $(JOBS)
+	$Q BUILD=$(BUILD) ARCH=$(ARCH) SEED=$(SEED) HARTS="$(HARTS)" test/guest/guest.py $(JOBS)
 
 # The same kernel elsewhere in memory, in little of it, and so on.
 $(OUT)/relink: $(WEIR_ELF)

@@ -115,7 +115,7 @@ void arch_mmu_destroy(struct mmu *m)
 	m->root = NULL;
 }
 
-void arch_mmu_trim(void) { }
+u64 arch_mmu_trim(void) { return 0; }
 
 void arch_mmu_activate(struct mmu *m)
 {

@@ -165,7 +165,7 @@ void arch_mmu_destroy(struct mmu *m)
 		kernel_table_free(m->root);
 }
 
-void arch_mmu_trim(void)
+u64 arch_mmu_trim(void)
 {
 	pte_t *t, *used = NULL, *next;
 
@@ -184,6 +184,7 @@ void arch_mmu_trim(void)
 	}
 	while ((t = spare_take((void *)&spare_tables)))
 		kernel_table_free(t);
+	return spare_roots.count;
 }
 
 void arch_mmu_activate(struct mmu *m)

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""guest.py [JOBFILE...]: job files run by ./weir batch, under the release and the checked kernel.
+"""guest.py [JOBFILE...]: job files run by ./weir batch, under the release and the checked kernel, on one
+hart and on several.
 
 Each job must end as it expects, and leave the kernel as it found it: no page frame and no byte of
 the heap is missing afterwards.  Fuzzing jobs take their luck from the variable SEED, a new one each
@@ -25,13 +26,15 @@ import rootfs
 
 BUILD = os.path.join(TOP, os.environ.get('BUILD', 'build'))
 ARCH = os.environ.get('ARCH', 'riscv64')
+HARTS = [int(n) for n in os.environ.get('HARTS', '').split()]
+KERNELS = [(m, h) for m in ('release', 'debug') for h in HARTS] or [('release', 1), ('debug', 1), ('release', 2), ('debug', 2)]
 SEED = os.environ.get('SEED') or str(random.randrange(1, 1 << 30))
 
 
 def make_root(root):
     """busybox, our guest programs, and files that are no good to execute."""
     rootfs.main(BUILD + '/deps/busybox', root)
-    for path in glob.glob(BUILD + '/user/bin/*'):
+    for path in glob.glob(BUILD + '/user/bin/*') + [BUILD + '/stress/stress']:
         shutil.copy(path, root + '/bin')
     shutil.copy(TOP + '/demo/poem.txt', root + '/root')
     image = open(BUILD + '/deps/busybox', 'rb').read()
@@ -59,11 +62,11 @@ def verdict(row, wanted):
     return '; '.join(wrong)
 
 
-def run(mode, jobs, root, tmp):
+def run(mode, harts, jobs, root, tmp):
     """TAP lines of one job file."""
-    name = f'{os.path.basename(jobs).removesuffix(".jobs")}, {mode}'
-    report = f'{tmp}/{os.path.basename(jobs)}-{mode}.json'
-    cmd = [TOP + '/weir', 'batch', '--root', root, '-e', 'PATH=/bin', '-e', 'SEED=' + SEED, '-m', '128M', '--timeout', '30', '--kernel',
+    name = f'{os.path.basename(jobs).removesuffix(".jobs")}, {mode}' + (f', {harts} harts' if harts > 1 else '')
+    report = f'{tmp}/{os.path.basename(jobs)}-{mode}-{harts}.json'
+    cmd = [TOP + '/weir', 'batch', '--root', root, '-e', 'PATH=/bin', '-e', 'SEED=' + SEED, '-m', '128M', '-c', str(harts), '--timeout', '60', '--kernel',
            f'{BUILD}/{ARCH}-{mode}/weir.elf', '--report', 'json=' + report, jobs]
     try:
         r = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600)
@@ -95,7 +98,7 @@ def main(files):
     failed = 0
     with tempfile.TemporaryDirectory() as tmp, ThreadPoolExecutor(2) as pool:
         make_root(tmp + '/root')
-        runs = [(mode, jobs, tmp + '/root', tmp) for jobs in files for mode in ('release', 'debug')]
+        runs = [(mode, harts, jobs, tmp + '/root', tmp) for jobs in files for mode, harts in KERNELS]
         for lines in pool.map(lambda r: run(*r), runs):
             print('\n'.join(lines), flush=True)
             failed += sum(row.startswith('not ok') for row in lines)
