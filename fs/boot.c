@@ -4,6 +4,7 @@
 #include "core/log.h"
 #include "fs/anon.h"
 #include "fs/path.h"
+#include "fs/pty.h"
 #include "fs/procfs/private.h"
 #include "mem/heap.h"
 
@@ -42,7 +43,7 @@ long fs_init(void)
 	kernel_context.root = dentry_get(root_dentry);
 	kernel_context.cwd = dentry_get(root_dentry);
 	procfs_system_add();
-	if ((err = memory_devices_add()) || (err = tty_devices_add()))
+	if ((err = memory_devices_add()) || (err = tty_devices_add()) || (err = pty_devices_add()))
 		return err;
 	if ((err = make_directory("/dev", 0755, "devtmpfs")) ||
 	    (err = make_directory("/proc", 0555, "proc")))

@@ -39,6 +39,11 @@ static bool next_byte(struct input *in, u8 *c)
 	return true;
 }
 
+static async long send_out(struct tty *t, struct uio *u)
+{
+	return t->back ? t->back->write(t, u) : console_write(t->job, 1, u);
+}
+
 /* Echo is best effort: what the console has no room for is lost. */
 static void send_echo(struct tty *t)
 {
@@ -47,7 +52,7 @@ static void send_echo(struct tty *t)
 	uio_init_kernel(&u, t->echo, t->echo_len);
 	u.nowait = true;
 	t->echo_len = 0;
-	if (u.left && console_write(t->job, 1, &u) == PENDING)
+	if (u.left && send_out(t, &u) == PENDING)
 		return;
 }
 
@@ -138,14 +143,22 @@ static async long take_input(struct tty *t, struct file *f, struct uio *u)
 	return u->done;
 }
 
-static async long tty_read(struct co *co, struct file *f, struct uio *u, u64 *pos)
+static void input_taken(struct tty *t)
+{
+	if (t->back)
+		t->back->taken(t);
+	else
+		console_input_taken(t->in);
+}
+
+async long tty_read(struct co *co, struct file *f, struct uio *u, u64 *pos)
 {
 	struct tty *t = f->data;
 	u64 left = u->left;
 	long r = take_input(t, f, u);
 
 	if (u->left != left && pump(t))
-		console_input_taken(t->in);
+		input_taken(t);
 	return r;
 }
 
@@ -158,7 +171,7 @@ static async long flush_out(struct tty *t, bool nowait)
 	while (t->out_at < t->out_len && r >= 0) {
 		uio_init_kernel(&u, t->out + t->out_at, t->out_len - t->out_at);
 		u.nowait = nowait;
-		r = console_write(t->job, 1, &u);
+		r = send_out(t, &u);
 		t->out_at += u.done;
 	}
 	if (t->out_at == t->out_len)
@@ -166,18 +179,20 @@ static async long flush_out(struct tty *t, bool nowait)
 	return r < 0 ? r : 0;
 }
 
-static async long tty_write(struct co *co, struct file *f, struct uio *u, u64 *pos)
+async long tty_write(struct co *co, struct file *f, struct uio *u, u64 *pos)
 {
 	struct tty *t = f->data;
 	char raw[TTY_OUT / 2];
 	long r;
 
 	guard(&t->lock);
+	if (t->back && t->hung_up)
+		return -EIO;
 	while (!(r = flush_out(t, u->nowait)) && u->left) {
 		u32 n;
 
 		if (!(t->tio.c_oflag & OPOST) || !(t->tio.c_oflag & ONLCR))
-			return console_write(t->job, 1, u);
+			return send_out(t, u);
 		n = uio_in(u, raw, min(u->left, sizeof(raw)));
 		tty_line_output(t, raw, n);
 		if (u->fault)
@@ -186,7 +201,7 @@ static async long tty_write(struct co *co, struct file *f, struct uio *u, u64 *p
 	return r == PENDING || !u->done ? r : (long)u->done;
 }
 
-static u32 tty_poll(struct file *f, struct poller *p)
+u32 tty_poll(struct file *f, struct poller *p)
 {
 	struct tty *t = f->data;
 
@@ -276,7 +291,7 @@ static long flush_input(struct tty *t, u64 which)
 	return which <= TCIOFLUSH ? 0 : -EINVAL;
 }
 
-static async long tty_ioctl(struct co *co, struct file *f, u32 request, u64 arg)
+async long tty_ioctl(struct co *co, struct file *f, u32 request, u64 arg)
 {
 	struct tty *t = f->data;
 	s32 n;
@@ -353,8 +368,11 @@ struct tty *tty_get(struct tty *t)
 
 void tty_put(struct tty *t)
 {
-	if (t && atomic_fetch_sub(&t->refs, 1) == 1)
-		heap_free(t);
+	if (!t || atomic_fetch_sub(&t->refs, 1) != 1)
+		return;
+	if (t->back)
+		t->back->gone(t);
+	heap_free(t);
 }
 
 void tty_set_size(struct tty *t, u16 rows, u16 cols)
@@ -368,6 +386,23 @@ void tty_set_size(struct tty *t, u16 rows, u16 cols)
 	spin_unlock(&t->lock);
 	if (changed)
 		send_signals(t, 1u << (SIGWINCH - 1), t->pgrp);
+}
+
+void tty_hang_up(struct tty *t)
+{
+	spin_lock(&t->lock);
+	t->hung_up = true;
+	tty_line_flush(t);
+	wake_all(&t->readers);
+	spin_unlock(&t->lock);
+	if (t->pgrp)
+		send_signals(t, 1u << (SIGHUP - 1) | 1u << (SIGCONT - 1), t->pgrp);
+}
+
+void tty_send_signal(struct tty *t, s32 signo)
+{
+	if (t->pgrp && tty_signal)
+		tty_signal(t, t->pgrp, signo);
 }
 
 s32 tty_session(struct tty *t) { return t->session; }

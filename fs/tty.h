@@ -15,9 +15,18 @@
 
 enum { TTY_SIZE = 4096, TTY_OUT = 512, TTY_ECHO = 256 };
 
+struct tty;
+/* Where a terminal that is not the job's sends its output; t->lock is held. */
+struct tty_backend {
+	async long	(*write)(struct tty *t, struct uio *u);	/* as console_write() */
+	void		(*taken)(struct tty *t);	/* there is room for input */
+	void		(*gone)(struct tty *t);		/* it is being freed; without the lock */
+};
+
 struct tty {
 	_Atomic u32	refs;
 	u32		job;
+	const struct tty_backend *back;		/* NULL: the console */
 	spinlock_t	lock;
 	struct waitq	readers;
 	struct input	*in;
@@ -49,6 +58,14 @@ static inline void tty_mark(u64 *map, u32 at, bool v)
 	map[tty_index(at) / 64] = (map[tty_index(at) / 64] & ~bit) | (v ? bit : 0);
 }
 static inline bool tty_canonical(const struct tty *t) { return t->tio.c_lflag & ICANON; }
+
+/* tty.c, for files of other kinds on a terminal (f->data) */
+async long tty_read(struct co *co, struct file *f, struct uio *u, u64 *pos);
+async long tty_write(struct co *co, struct file *f, struct uio *u, u64 *pos);
+async long tty_ioctl(struct co *co, struct file *f, u32 request, u64 arg);
+u32 tty_poll(struct file *f, struct poller *p);
+void tty_hang_up(struct tty *t);		/* input has ended; SIGHUP and SIGCONT */
+void tty_send_signal(struct tty *t, s32 signo);	/* to the foreground */
 
 /* tty_line.c; lock held: */
 void tty_line_input(struct tty *t, u8 c);	/* one byte from the keyboard */

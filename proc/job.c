@@ -4,6 +4,7 @@
  * last reference: the batch runner's, or that of a process somebody still looks at.
  */
 #include <string.h>
+#include "fs/pty.h"
 #include "core/time.h"
 #include "fs/streams.h"
 #include "lib/print.h"
@@ -77,20 +78,20 @@ void job_note(struct job *j, u32 call, s32 error, const char *path, const char *
 
 /* --- the terminal of a job --------------------------------------------------------------------- */
 
-struct tty_signal { struct tty *tty; s32 pgrp; struct siginfo_k info; };
+struct tty_signal { struct tty *tty; s32 pgrp, session; struct siginfo_k info; };
 
 static void tty_signal_one(struct process *p, void *arg)
 {
 	struct tty_signal *s = arg;
 
-	if (p->pgid == s->pgrp && p->job->tty == s->tty)
+	if (p->pgid == s->pgrp && (p->job->tty == s->tty || p->sid == s->session))
 		signal_send_process(p, &s->info);
 }
 
 /* The group is what a program said: processes of other jobs are none of its business. */
 static void signal_from_tty(struct tty *t, s32 pgrp, s32 signo)
 {
-	struct tty_signal s = { t, pgrp, { .signo = signo, .code = SI_KERNEL } };
+	struct tty_signal s = { t, pgrp, tty_session(t), { .signo = signo, .code = SI_KERNEL } };
 	guard(&proc_lock);
 
 	process_each(tty_signal_one, &s);
@@ -102,9 +103,11 @@ static struct tty *current_tty(void)
 {
 	struct process *p = in_program() ? process_current() : NULL;
 
-	if (!p || !p->job->tty || tty_session(p->job->tty) != p->sid)
+	if (!p)
 		return NULL;
-	return tty_get(p->job->tty);
+	if (p->job->tty && tty_session(p->job->tty) == p->sid)
+		return tty_get(p->job->tty);
+	return pty_of_session(p->sid);
 }
 
 static s32 caller(s32 *sid)

@@ -19,6 +19,7 @@
 #include "fs/fdtable.h"
 #include "fs/locks.h"
 #include "fs/pipe.h"
+#include "fs/pty.h"
 #include "fs/sync.h"
 #include "lib/print.h"
 #include "mem/heap.h"
@@ -656,6 +657,9 @@ static async long ioctl_common(struct file *f, u64 fd, u32 request, uaddr_t arg)
 			return r;
 		f->flags = (f->flags & ~O_NONBLOCK) | (v ? O_NONBLOCK : 0);
 		return 0;
+	case TIOCGPTPEER:
+		r = pty_open_peer(f, arg, &f);
+		return r ? r : fd_install(thread_current()->files, f, 0, arg & O_CLOEXEC);
 	case FIONREAD:
 		if (inode_kind(f->inode) != I_REG)
 			return -ENOTTY;

@@ -50,6 +50,8 @@ busybox mount -t proc proc /proc
 busybox mount -t sysfs sysfs /sys
 busybox mount -t devtmpfs dev /dev
 busybox mount -t tmpfs tmpfs /tmp
+busybox mkdir -p /dev/pts
+busybox mount -t devpts -o gid=5,mode=620 devpts /dev/pts
 busybox ln -s /proc/self/fd /dev/fd
 for n in stdin stdout stderr; do busybox ln -s fd/$((i++)) /dev/$n; done
 '''

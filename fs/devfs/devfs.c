@@ -7,6 +7,7 @@
 #include "core/log.h"
 #include "dev/blk.h"
 #include "fs/path.h"
+#include "fs/pty.h"
 
 enum { DEVICES_MAX = 64 };
 static const struct char_device *devices[DEVICES_MAX];
@@ -32,7 +33,7 @@ long device_open(struct inode *ip, struct file *f)
 	if (inode_kind(ip) == I_BLK)
 		return block_open(ip, f);
 	if (!d)
-		return -ENXIO;
+		return inode_kind(ip) == I_CHR && pty_is_slave(ip->rdev) ? pty_open_slave(ip, f) : -ENXIO;
 	f->ops = d->ops;
 	return d->open ? d->open(f) : 0;
 }
@@ -132,6 +133,7 @@ static long devfs_mount(struct filesystem *fs, const char *options)
 	add_link(fs, "stdout", "/proc/self/fd/1");
 	add_link(fs, "stderr", "/proc/self/fd/2");
 	add_directory(fs, "shm", 01777);
+	add_directory(fs, "pts", 0755);
 	dev_fs = fs;
 	return 0;
 }
