@@ -142,8 +142,8 @@ static void process_ended(struct process *p)
 	} else {
 		process_unpublish(p);
 	}
-	atomic_fetch_sub(&j->processes, 1);
-	wake_all(&j->wait);
+	if (atomic_fetch_sub(&j->processes, 1) == 1 || p == j->main)
+		wake_all(&j->wait);
 }
 
 void thread_gone(struct task *task)
