@@ -134,7 +134,7 @@ TSAN	:= $(if $(TESTS),$(shell grep -l '^// sanitize: thread' $(TESTS)))
 FUZZERS	:= $(wildcard lib/*_fuzz.c core/*_fuzz.c mem/*_fuzz.c fs/*_fuzz.c)
 # $(FS_LINKS), $(MEM_LINKS): all of fs/ or mem/ and what it stands on.
 MEM_LINKS := $(filter-out %_test.c %_fuzz.c,$(wildcard mem/*.c)) lib/print.c \
-	  $(addprefix core/,exec.c rcu.c task.c wait.c timer.c clock.c log.c panic.c check.c) arch/host/cpu.c arch/host/mmu.c
+	  $(addprefix core/,exec.c rcu.c event.c task.c wait.c timer.c clock.c log.c panic.c check.c) arch/host/cpu.c arch/host/mmu.c
 FS_LINKS := $(MEM_LINKS) $(filter-out %_test.c %_fuzz.c,$(wildcard fs/*.c fs/*/*.c)) dev/blk.c dev/partition.c \
 	  $(addprefix lib/,partition.c crc32.c text.c cpio.c)
 links	= $(shell sed -n 's,^// links: *,,p' $1)

@@ -6,6 +6,7 @@
  */
 #include <stdatomic.h>
 #include "arch/arch.h"
+#include "core/irq.h"
 #include "core/log.h"
 #include "core/time.h"
 #include "lib/print.h"
@@ -18,9 +19,9 @@ static _Atomic u32 writing;
 
 static void emit(const char *text, size_t n)
 {
-	bool on = arch_irq_enabled(), mine = false;
+	bool mine = false;
+	irq_guard();
 
-	arch_irq_off();
 	for (u32 i = 0; i < PATIENCE && !mine; i++) {
 		mine = !atomic_exchange_explicit(&writing, 1, memory_order_acquire);
 		if (!mine)
@@ -30,8 +31,6 @@ static void emit(const char *text, size_t n)
 		log_putc(text[i]);
 	if (mine)
 		atomic_store_explicit(&writing, 0, memory_order_release);
-	if (on)
-		arch_irq_on();
 }
 
 static size_t prefix(char *line, enum log_level level)

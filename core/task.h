@@ -60,9 +60,8 @@ _Static_assert(sizeof(struct task) <= 192, "tasks are many");
 static inline struct task *task_current(void) { return current_of(this_cpu()); }
 
 /*
- * Wakers are bare pointers.  With one hart a task that has ended can be freed at once; with several
- * a waker elsewhere may still be about to look at its state, so memory must then be kept until every
- * hart has been between two polls (cpu->quiet).
+ * Wakers are bare pointers, so a task that has ended is freed by rcu_free() (core/rcu.h): a waker
+ * elsewhere may still be about to look at its state.
  */
 
 /* Prepare @t, whose @frames bytes of frames follow it, to run @main; task_wake() starts it. */

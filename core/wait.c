@@ -223,6 +223,29 @@ async long wait_woken(struct waiter *w, u64 deadline)
 	return r == PENDING || wait_cancel(w) ? r : 0;	/* a wakeup that came first counts */
 }
 
+/* The first one that is in no queue, or @n. */
+static u32 first_woken(struct waiter *w, u32 n)
+{
+	u32 i = 0;
+
+	while (i < n && atomic_load_explicit(&w[i].q, memory_order_acquire))
+		i++;
+	return i;
+}
+
+async long wait_any(struct waiter *w, u32 n, u64 deadline)
+{
+	u32 first = first_woken(w, n);
+	long r = first < n ? 0 : wait_until(deadline);
+
+	if (r == PENDING)
+		return r;
+	for (u32 i = n; i-- > 0;)
+		if (!wait_cancel(&w[i]))
+			first = i;			/* a wakeup that came first counts */
+	return first < n ? (long)first : r;
+}
+
 /* --- fair sleeping locks ----------------------------------------------------------------------------- */
 
 void sem_init(struct sem *s, s64 n)

@@ -53,6 +53,9 @@ async long wait_on_until(struct waitq *q, u64 deadline);
 async long wait_until(u64 deadline);
 /* Sleep until @w has been dequeued by a waker: 0, -EINTR or -ETIMEDOUT; then not queued. */
 async long wait_woken(struct waiter *w, u64 deadline);
+/* Until one of @n waiters, each queued on a queue of its own, was dequeued: which one (the first; others may
+ * have been, too), -EINTR or -ETIMEDOUT; then none is queued.  Look at all sources again. */
+async long wait_any(struct waiter *w, u32 n, u64 deadline);
 
 /* Checked build: now and then pretend to wait, to prove that callers can start over. */
 #ifdef CHECKED

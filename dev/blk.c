@@ -5,6 +5,7 @@
  */
 #include "dev/blk.h"
 #include <string.h>
+#include "core/event.h"
 #include "core/log.h"
 #include "core/rcu.h"
 #include "core/time.h"
@@ -300,7 +301,7 @@ long blk_run(struct blk *b, struct page_run *r, u64 offset, u64 len, u64 at)
 /* --- single transfers ------------------------------------------------------------------------------------- */
 
 /* In the heap: the task may not be killed out of the wait, but it may be polled early. */
-struct single { struct blk_request r; struct waitq q; bool finished; long error; struct rcu_head rcu; };
+struct single { struct blk_request r; struct oneshot done; struct rcu_head rcu; };
 
 static void single_free(struct rcu_head *h)
 {
@@ -311,16 +312,7 @@ static void single_done(struct blk_request *r, long error)
 {
 	struct single *s = container_of(r, struct single, r);
 
-	guard(&s->q.lock);
-	s->finished = true;
-	s->error = error;
-	wake_all_locked(&s->q);
-}
-
-static async long single_wait(struct single *s)
-{
-	guard(&s->q.lock);
-	return s->finished ? s->error : wait_locked(&s->q, 0);
+	oneshot_set(&s->done, error);
 }
 
 static struct single *single_begin(struct blk *b, enum blk_op op, u64 at, void *buf, u64 len)
@@ -329,7 +321,7 @@ static struct single *single_begin(struct blk *b, enum blk_op op, u64 at, void *
 
 	if (!s)
 		return NULL;
-	waitq_init(&s->q);
+	oneshot_init(&s->done);
 	s->r.op = op;
 	s->r.at = at;
 	s->r.len = len;
@@ -351,7 +343,7 @@ async long blk_io(struct co *co, struct blk *b, enum blk_op op, u64 at, void *bu
 	f->s = single_begin(b, op, at, buf, len);
 	if (!f->s)
 		return -ENOMEM;
-	await(r = single_wait(f->s));
+	await(r = oneshot_wait(&f->s->done, 0));
 	rcu_free(&f->s->rcu, single_free);
 	return r;
 	co_end();

@@ -147,10 +147,10 @@ static void lazily_unmounted(void **state)
 	assert_int_equal(do_get("/tmp/m/f", back, 10), -ENOENT);
 	assert_int_equal(do_read(f, 0, back, 9000), 9000);
 	assert_int_equal(do_write(f, 0, "x", 1), 1);
-	assert_false(c.work->finished);
+	assert_false(c.work->done.over);
 	file_put(f);
 	run_all();
-	assert_true(c.work->finished);
+	assert_true(c.work->done.over);
 	errand_put(c.work);
 	testdisk_free(disk);
 	remove_("/tmp/m", true);

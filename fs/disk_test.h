@@ -298,7 +298,7 @@ static inline long testcall(struct testcall *c)
 
 	assert_non_null(e);
 	errand_start(e);
-	for (u32 i = 0; !e->finished; i++) {
+	for (u32 i = 0; !e->done.over; i++) {
 		if (!exec_step() && !exec_step())
 			host_advance(NSEC_PER_SEC / 100);
 		assert_true(i < 20000000);	/* nobody will ever wake it */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * errand.c: see errand.h.  e->done.lock guards finished and result.  The task holds a reference until
- * it has ended, so that an errand nobody waits for any more goes on and frees itself.
+ * errand.c: see errand.h.  The task holds a reference until it has ended, so that an errand nobody waits for any more goes on and frees itself.
  */
 #include "mem/errand.h"
 #include "mem/heap.h"
@@ -23,10 +22,7 @@ static void errand_end(struct task *t)
 {
 	struct errand *e = container_of(t, struct errand, task);
 
-	spin_lock(&e->done.lock);
-	e->finished = true;
-	wake_all_locked(&e->done);
-	spin_unlock(&e->done.lock);
+	oneshot_set(&e->done, e->result);
 	errand_put(e);
 }
 
@@ -38,8 +34,7 @@ struct errand *errand_create(const char *name, async long (*run)(struct co *co, 
 	if (!e)
 		return NULL;
 	e->refs = 1;
-	e->finished = false;
-	waitq_init(&e->done);
+	oneshot_init(&e->done);
 	e->run = run;
 	e->drop = drop;
 	e->arg = arg;
@@ -53,14 +48,8 @@ void errand_start(struct errand *e)
 	task_run(&e->task);
 }
 
-static long wait_as(struct errand *e, u32 mode)
-{
-	guard(&e->done.lock);
-	return e->finished ? e->result : wait_locked(&e->done, mode);
-}
-
-async long errand_wait(struct errand *e) { return wait_as(e, WAIT_KILL); }
-async long errand_wait_quiet(struct errand *e) { return wait_as(e, 0); }
+async long errand_wait(struct errand *e) { return oneshot_wait(&e->done, WAIT_KILL); }
+async long errand_wait_quiet(struct errand *e) { return oneshot_wait(&e->done, 0); }
 
 /* Wakers may still be looking at the task, and unlocking the queue. */
 static void errand_free(struct rcu_head *h)

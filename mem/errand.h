@@ -8,6 +8,7 @@
  * task switch.  Hence: no spin lock is held around errand_start().
  */
 #pragma once
+#include "core/event.h"
 #include "core/rcu.h"
 #include "core/wait.h"
 
@@ -15,9 +16,8 @@ enum { ERRAND_FRAMES = 1184 };		/* make lint: the longest chain of a file system
 
 struct errand {
 	_Atomic u32	refs;		/* the work itself, and who waits for it */
-	bool		finished;	/* with the result, under done.lock */
-	long		result;
-	struct waitq	done;
+	struct oneshot	done;		/* with the result */
+	long		result;		/* until then, its own */
 	async long	(*run)(struct co *co, void *arg);
 	void		(*drop)(void *arg);		/* nobody knows it any more; may be NULL */
 	void		*arg;

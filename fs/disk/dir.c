@@ -145,7 +145,7 @@ static async long listing_for(struct file *f, struct listing **out)
 	u64 at = f->pos - DOTS;
 	long r;
 
-	if (!l || at < l->first || (at >= l->next && l->work->finished && at != l->first)) {
+	if (!l || at < l->first || (at >= l->next && l->work->done.over && at != l->first)) {
 		listing_put(f);
 		l = f->data = list_begin(f->inode, at);
 		if (!l)

@@ -578,7 +578,7 @@ static bool point(uintptr_t at, bool write, char kind, void *pc)
 	x->trace[x->steps] = (struct step){ f - x->fibre, kind, pc, at };
 	shared = is_shared(at, write);
 	f->last = at;
-	if (shared)
+	if (shared || f->buffered)
 		maybe_switch();
 	f->last = at;
 	return shared;

@@ -8,7 +8,9 @@
 	F(exec_steal) F(exec_steal3) F(exec_help) F(exec_help_irq) F(exec_signal) F(exec_meet) F(exec_plain) F(exec_two_irqs) F(exec_full)	\
 	F(wait_cancel_wake) F(wait_deadline) F(wait_two) F(wait_mutex) F(wait_only_wake) F(wait_handover) F(wait_mutex_early)	\
 	F(wait_sem_places) F(wait_sem_handover) F(wait_rwlock)	\
-	F(rcu_replace) F(rcu_irq) F(rcu_two) F(rcu_waits) F(rcu_task) F(rcu_counted)
+	F(rcu_replace) F(rcu_irq) F(rcu_two) F(rcu_waits) F(rcu_task) F(rcu_counted)	\
+	F(chan_bounded) F(chan_close_send) F(chan_close_full) F(chan_two) F(chan_mailbox) F(event_broadcast)	\
+	F(event_oneshot) F(wait_any_two) F(seq_lock)
 
 #define DECLARE(s) extern const struct scenario s;
 #define LIST(s) &s,
