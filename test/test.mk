@@ -10,7 +10,7 @@ LINT_O	:= $(LINT_C:%.c=$(BUILD)/lint/%.ok)
 # How often these functions may be on one chain of frames.
 RECURSE	:=
 
-lint: lint-clang lint-gates lint-co lint-bugs
+lint: lint-clang lint-gates lint-co lint-bugs lint-syscalls
 
 lint-clang: $(LINT_O)
 	@echo 'ok clang -Wconditional-uninitialized'
@@ -22,6 +22,13 @@ $(BUILD)/lint/%.ok: %.c $(GEN)/done
 
 lint-gates: $(GEN)/done
 	$Q tools/gates.py $(ARCH) -- $(CC) $(KFLAGS)
+
+lint-syscalls: $(GEN)/done
+	$Q python3 tools/syscalls.py --check -- $(CC) $(KFLAGS)
+
+# The document from the rows in sys/.
+syscalls: $(GEN)/done
+	$Q python3 tools/syscalls.py -- $(CC) $(KFLAGS)
 
 lint-co: $(GEN)/done
 	$Q tools/colint.py --cache $(BUILD)/lint/co --chains $(RECURSE:%=--recurse %) $(LINT_C) -- $(LINT) && echo 'ok colint'
