@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* timeline_test.c: rings of tracepoints: off, in order, full, and written by interrupts meanwhile. */
-// links: core/timeline.c core/exec.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c
+// links: core/timeline.c core/exec.c core/rcu.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c
 #include "core/test.h"
 #include "core/timeline.h"
 
