@@ -193,22 +193,6 @@ static inline size_t uio_chunk(struct uio *u, size_t n, uaddr_t *at)
 	return min(min(n, u->vec->len - u->at), u->left);
 }
 
-static inline void uio_advance(struct uio *u, size_t n)
-{
-	u->at += n;
-	u->left -= n;
-	u->done += n;
-}
-
-/* @left of @n bytes at @at were not moved: remember where it stopped (0 would mean "nowhere"). */
-static inline size_t uio_moved(struct uio *u, uaddr_t at, size_t n, size_t left)
-{
-	uio_advance(u, n - left);
-	if (unlikely(left))
-		u->fault = max(at + (n - left), (uaddr_t)1);
-	return n - left;
-}
-
 static inline bool in_program(const struct uio *u, uaddr_t at, size_t n)
 {
 	return likely(user_range_ok(at, n)) && !u->kernel;
@@ -244,12 +228,11 @@ static inline size_t move_zero(struct uio *u, uaddr_t at, size_t n)
 	return 0;
 }
 
-size_t uio_out(struct uio *u, const void *src, size_t n)
+static __attribute__((noinline)) size_t out_parts(struct uio *u, const void *src, size_t n)
 {
 	size_t done = 0, part, moved;
 	uaddr_t at;
 
-	u->fault = 0;
 	while (done < n && (part = uio_chunk(u, n - done, &at))) {
 		moved = uio_moved(u, at, part, move_out(u, at, (const char *)src + done, part));
 		done += moved;
@@ -259,12 +242,21 @@ size_t uio_out(struct uio *u, const void *src, size_t n)
 	return done;
 }
 
-size_t uio_in(struct uio *u, void *dst, size_t n)
+size_t uio_out(struct uio *u, const void *src, size_t n)
+{
+	uaddr_t at;
+
+	u->fault = 0;
+	if (likely(uio_flat(u, n, &at)))
+		return uio_moved(u, at, n, arch_copy_out(at, src, n));
+	return out_parts(u, src, n);
+}
+
+static __attribute__((noinline)) size_t in_parts(struct uio *u, void *dst, size_t n)
 {
 	size_t done = 0, part, moved;
 	uaddr_t at;
 
-	u->fault = 0;
 	while (done < n && (part = uio_chunk(u, n - done, &at))) {
 		moved = uio_moved(u, at, part, move_in(u, (char *)dst + done, at, part));
 		done += moved;
@@ -272,6 +264,16 @@ size_t uio_in(struct uio *u, void *dst, size_t n)
 			break;
 	}
 	return done;
+}
+
+size_t uio_in(struct uio *u, void *dst, size_t n)
+{
+	uaddr_t at;
+
+	u->fault = 0;
+	if (likely(uio_flat(u, n, &at)))
+		return uio_moved(u, at, n, arch_copy_in(dst, at, n));
+	return in_parts(u, dst, n);
 }
 
 size_t uio_out_zero(struct uio *u, size_t n)

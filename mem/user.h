@@ -60,6 +60,32 @@ size_t uio_out(struct uio *u, const void *src, size_t n);
 size_t uio_out_zero(struct uio *u, size_t n);
 size_t uio_in(struct uio *u, void *dst, size_t n);
 size_t uio_skip(struct uio *u, size_t n);	/* as if it had been copied */
+
+/* For those who copy themselves.  The next @n bytes, at least one, lie in one buffer of the program's
+ * memory, at *@at? */
+static inline bool uio_flat(const struct uio *u, size_t n, uaddr_t *at)
+{
+	if (unlikely(n - 1 >= u->left || u->kernel || n > u->vec->len - u->at))
+		return false;
+	*at = u->vec->base + u->at;
+	return user_range_ok(*at, n);
+}
+static inline void uio_advance(struct uio *u, size_t n)
+{
+	u->at += n;
+	u->left -= n;
+	u->done += n;
+}
+
+/* @left of @n bytes at @at were not moved: remember where it stopped (0 would mean "nowhere"). */
+static inline size_t uio_moved(struct uio *u, uaddr_t at, size_t n, size_t left)
+{
+	uio_advance(u, n - left);
+	if (unlikely(left))
+		u->fault = max(at + (n - left), (uaddr_t)1);
+	return n - left;
+}
+
 /* After -EFAULT or a short transfer: 0 the page is there now, repeat the operation;
  * -EFAULT: it is the program's fault; 1: there was no fault.  @write: the buffers are written to. */
 async long uio_retry(struct uio *u, bool write);

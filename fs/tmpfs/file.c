@@ -35,16 +35,68 @@ static void extend(struct inode *ip, u64 size)
 
 /* --- read ---------------------------------------------------------------------------------- */
 
-static size_t read_page(struct inode *ip, struct uio *u, u64 pos, u32 n)
-{
-	struct page *p = pageset_get(&ip->pages, pos >> PAGE_SHIFT, false);
-	size_t got;
+/* Pages of a file, up to RUN in a row, each counted, NULL where there is a hole. */
+enum { RUN = 16 };
+struct run { struct page *page[RUN]; u32 present; };
 
-	if (unlikely(!p))
-		return uio_out_zero(u, n);
-	got = uio_out(u, (char *)page_virt(p) + in_page(pos), n);
-	page_put(p);
-	return got;
+/* The *@pages under @n bytes at @pos: as many of the bytes as they hold. */
+static u64 run_get(struct run *r, struct inode *ip, u64 pos, u64 n, u32 *pages)
+{
+	n = min(n, RUN * PAGE_SIZE - in_page(pos));
+	*pages = pages_of(in_page(pos) + n);
+	r->present = pageset_get_range(&ip->pages, pos >> PAGE_SHIFT, *pages, r->page);
+	return n;
+}
+
+static void run_put(struct run *r, u32 from, u32 end)
+{
+	for (; from < end; from++)
+		if (r->page[from])
+			page_put(r->page[from]);
+}
+
+/* Pages that are all there, into one buffer: the bytes that could not be copied. */
+static u64 read_flat(struct run *r, uaddr_t to, u32 at, u64 n)
+{
+	for (struct page **p = r->page;; p++, at = 0) {
+		u64 part = min(n, PAGE_SIZE - (u64)at);
+		u64 left = arch_copy_out(to, (char *)page_virt(*p) + at, part);
+
+		n -= part;
+		if (unlikely(left) || !n)
+			return n + left;
+		to += part;
+	}
+}
+
+static void read_parts(struct run *r, struct uio *u, u32 at, u64 n)
+{
+	for (struct page **p = r->page; n; p++, at = 0) {
+		u64 part = min(n, PAGE_SIZE - (u64)at);
+		u64 got = *p ? uio_out(u, (char *)page_virt(*p) + at, part) : uio_out_zero(u, part);
+
+		if (got < part)
+			return;
+		n -= part;
+	}
+}
+
+/* Bytes read from a run: short at a fault. */
+static u64 read_run(struct inode *ip, struct uio *u, u64 pos, u64 n)
+{
+	u64 before = u->done;
+	struct run r;
+	uaddr_t to = 0;
+	u32 pages;
+
+	n = run_get(&r, ip, pos, n, &pages);
+	u->fault = 0;
+	if (likely(r.present == pages && uio_flat(u, n, &to)))
+		uio_moved(u, to, n, read_flat(&r, to, in_page(pos), n));
+	else
+		read_parts(&r, u, in_page(pos), n);
+	run_put(&r, 0, pages);
+	return u->done - before;
 }
 
 static async long tmpfs_read(struct co *co, struct file *f, struct uio *u, u64 *pos)
@@ -53,11 +105,8 @@ static async long tmpfs_read(struct co *co, struct file *f, struct uio *u, u64 *
 	u64 size = ip->size, start = *pos;
 
 	while (u->left && *pos < size) {
-		u32 n = min(min(u->left, size - *pos), (u64)PAGE_SIZE - in_page(*pos));
-		size_t got = read_page(ip, u, *pos, n);
-
-		*pos += got;
-		if (unlikely(got < n))
+		*pos += read_run(ip, u, *pos, min(u->left, size - *pos));
+		if (unlikely(u->fault))
 			break;
 		if (unlikely(*pos - start >= FILE_BATCH) && u->left && *pos < size)
 			return file_pause();
@@ -118,8 +167,10 @@ static long write_hole(struct inode *ip, struct uio *u, u64 pos, u32 n)
 		return -ENOSPC;
 	va = page_virt(p);
 	got = uio_in(u, va + at, n);
-	memset(va, 0, at);
-	memset(va + at + got, 0, PAGE_SIZE - at - got);
+	if (unlikely(got < PAGE_SIZE)) {
+		memset(va, 0, at);
+		memset(va + at + got, 0, PAGE_SIZE - at - got);
+	}
 	err = got ? pageset_insert(&ip->pages, pos >> PAGE_SHIFT, p) : -EFAULT;
 	if (!err)
 		return got;
@@ -129,9 +180,9 @@ static long write_hole(struct inode *ip, struct uio *u, u64 pos, u32 n)
 	return err == -EEXIST ? (long)got : err == -ENOMEM ? -ENOSPC : err;
 }
 
-static long write_page(struct inode *ip, struct uio *u, u64 pos, u32 n)
+/* To a page that is there, which is then let go, or to a hole: bytes written. */
+static long write_page(struct inode *ip, struct uio *u, struct page *p, u64 pos, u32 n)
 {
-	struct page *p = pageset_get(&ip->pages, pos >> PAGE_SHIFT, false);
 	size_t got;
 
 	if (!p)
@@ -141,31 +192,50 @@ static long write_page(struct inode *ip, struct uio *u, u64 pos, u32 n)
 	return got ? (long)got : -EFAULT;
 }
 
+/* Bytes written to a run of pages from *@pos on, which advances: short at a fault or without memory;
+ * then *@err says why. */
+static u64 write_run(struct inode *ip, struct uio *u, u64 pos, long *err)
+{
+	u64 n, done = 0;
+	struct run r;
+	u32 pages;
+
+	n = run_get(&r, ip, pos, u->left, &pages);
+	for (u32 i = 0; done < n; i++) {
+		u32 part = min(n - done, (u64)PAGE_SIZE - in_page(pos + done));
+		long got = write_page(ip, u, r.page[i], pos + done, part);
+
+		if (likely(got > 0))
+			done += got;
+		if (unlikely(got < (long)part)) {
+			*err = got < 0 ? got : -EFAULT;
+			run_put(&r, i + 1, pages);
+			break;
+		}
+	}
+	return done;
+}
+
 /* Starts over. */
 static async long write_from(struct inode *ip, struct uio *u, u64 *pos)
 {
 	u64 start = *pos;
-	long r = 0;
+	long err = 0;
 
 	if (unlikely(start >= size_max || u->left > size_max - start))
 		return -EFBIG;
-	while (u->left) {
-		u32 n = min(u->left, (u64)PAGE_SIZE - in_page(*pos));
+	while (u->left && !err) {
+		u64 n = write_run(ip, u, *pos, &err);
 
-		r = write_page(ip, u, *pos, n);
-		if (r <= 0)
-			break;
-		*pos += r;
-		if (*pos > ip->size)
+		*pos += n;
+		if (n && *pos > ip->size)
 			extend(ip, *pos);
-		if ((u32)r < n)
-			break;
-		if (unlikely(*pos - start >= FILE_BATCH) && u->left)
+		if (unlikely(*pos - start >= FILE_BATCH) && u->left && !err)
 			return file_pause();
 	}
 	if (*pos != start)
 		inode_touch(ip);
-	return *pos != start ? (long)(*pos - start) : r;
+	return *pos != start ? (long)(*pos - start) : err;
 }
 
 /* Who appends does so alone, however long the program's pages take to come: one lock for many files. */
