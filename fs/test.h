@@ -183,11 +183,40 @@ static inline long read_at(struct file *f, void *buf, size_t n, u64 *pos)
 	return u.done ? (long)u.done : r;
 }
 
+/* Appending has a frame. */
+struct appending { struct file *f; struct uio u; u64 *pos; long result; };
+
+static inline long append_main(struct co *co, struct task *t)
+{
+	struct { u8 none; } *f = co_frame(co);
+	struct appending *const a = arg_of(t);
+
+	co_begin(f);
+	await(a->result = a->f->ops->write(co, a->f, &a->u, a->pos));
+	return 0;
+	co_end();
+}
+
+static inline long append_in_task(struct file *f, const void *buf, size_t n, u64 *pos)
+{
+	struct appending a = { .f = f, .pos = pos };
+	struct tester *t;
+
+	uio_init_kernel(&a.u, (void *)buf, n);
+	a.u.nowait = true;
+	t = spawn(append_main, &a);
+	run_all();
+	free(t);
+	return a.u.done ? (long)a.u.done : a.result;
+}
+
 static inline long write_at(struct file *f, const void *buf, size_t n, u64 *pos)
 {
 	struct uio u;
 	long r;
 
+	if (f->flags & O_APPEND && !task_current())
+		return append_in_task(f, buf, n, pos);
 	uio_init_kernel(&u, (void *)buf, n);
 	u.nowait = true;
 	r = f->ops->write(NULL, f, &u, pos);
