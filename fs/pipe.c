@@ -12,6 +12,7 @@
 #include "fs/pipe.h"
 #include <linux/fcntl.h>
 #include <asm/ioctls.h>
+#include <string.h>
 #include "fs/inode.h"
 #include "fs/poll.h"
 #include "mem/heap.h"
@@ -300,6 +301,20 @@ static async long pipe_ioctl(struct co *co, struct file *f, u32 request, u64 arg
 	s32 used = pipe_used(p);
 
 	return request == FIONREAD ? user_put(arg, used) : -ENOTTY;
+}
+
+u64 pipe_peek(struct file *f, u64 offset, void *to, u64 n)
+{
+	struct pipe *p = f->data;
+	u64 at = p->out + offset, done = 0, part;
+
+	guard(&p->rq.lock);
+	n = offset < pipe_used(p) ? min(n, pipe_used(p) - offset) : 0;
+	for (; done < n; done += part, at += part) {
+		part = min(PAGE_SIZE - in_page(at), n - done);
+		memcpy((char *)to + done, *slot_of(p, at) + in_page(at), part);
+	}
+	return n;
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

@@ -5,6 +5,8 @@
 
 /* Both ends of a new pipe; @flags: O_NONBLOCK, O_DIRECT is refused by the caller. */
 long pipe_create(u32 flags, struct file **reader, struct file **writer);
+/* Up to @n bytes from @offset bytes behind the front on, which stay in the pipe; how many. */
+u64 pipe_peek(struct file *f, u64 offset, void *to, u64 n);
 /* Open an end of the fifo @f->inode as f->flags say; does not wait. */
 long fifo_open(struct inode *ip, struct file *f);
 /* Wait for the other side, as open() does.  Starts over. */

@@ -25,6 +25,7 @@
 #include "mem/heap.h"
 #include "sys/path.h"
 #include "sys/sockets.h"
+#include "sys/transfer.h"
 
 enum { SEEK_DATA_AT = 3, SEEK_HOLE_AT = 4 };
 enum { FLOCK_SH = 1, FLOCK_EX = 2, FLOCK_NB = 4, FLOCK_UN = 8 };
@@ -211,7 +212,7 @@ static async long transfer_run(struct co *co, struct transfer *t)
 }
 
 /* @pos: explicit position or -1 for the file's own. */
-static async long transfer_vector(struct co *co, const u64 *a, bool write, bool at, s64 pos)
+async long transfer_vector(struct co *co, const u64 *a, bool write, bool at, s64 pos)
 {
 	struct { struct transfer t; } *f = co_frame(co);
 	long r;

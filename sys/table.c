@@ -21,6 +21,7 @@
 	X(epoll_calls) \
 	X(event_calls) \
 	X(pidfd_calls) \
+	X(splice_calls) \
 	X(socket_calls) \
 	X(message_calls) \
 	X(mem_calls) \
