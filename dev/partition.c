@@ -99,7 +99,7 @@ static void scan_done(void *b)
 void partitions_start(void)
 {
 	for (struct blk *b = blk_next(NULL); b; b = blk_next(b)) {
-		if (b->whole)
+		if (b->whole || !b->size)
 			continue;
 		atomic_fetch_add(&scanning, 1);
 		if (errand_send("find partitions", scan_main, scan_done, blk_get(b)))

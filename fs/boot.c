@@ -43,7 +43,8 @@ long fs_init(void)
 	kernel_context.root = dentry_get(root_dentry);
 	kernel_context.cwd = dentry_get(root_dentry);
 	procfs_system_add();
-	if ((err = memory_devices_add()) || (err = tty_devices_add()) || (err = pty_devices_add()))
+	if ((err = memory_devices_add()) || (err = tty_devices_add()) ||
+	    (err = loop_devices_add()) || (err = pty_devices_add()))
 		return err;
 	if ((err = make_directory("/dev", 0755, "devtmpfs")) ||
 	    (err = make_directory("/proc", 0555, "proc")))

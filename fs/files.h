@@ -97,6 +97,9 @@ u32 files_limit(struct files *t);
 long fd_cloexec(struct files *t, u64 fd, bool set, bool value);	/* the flag, or -EBADF */
 s64 fd_next(struct files *t, s64 after);	/* smallest open descriptor above @after, -1: none */
 
+/* Open file @fd of whoever calls, counted, or NULL: for devices that take descriptors.  Set by proc/. */
+extern struct file *(*loop_file)(u32 fd);
+
 struct fs_context {
 	_Atomic u32	refs;
 	spinlock_t	lock;

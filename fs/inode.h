@@ -181,3 +181,4 @@ long devfs_add(const struct char_device *d);
 long device_open(struct inode *ip, struct file *f);
 long memory_devices_add(void);
 long tty_devices_add(void);
+long loop_devices_add(void);

@@ -94,6 +94,8 @@ void cache_destroy(struct pageset *ps)
 
 /* --- runs ------------------------------------------------------------------------------------- */
 
+static u64 reclaim(u64 want, bool wait);
+
 static struct page_run *run_create(struct pageset *ps, u64 index, bool write)
 {
 	struct page_run *r = slab_alloc(&run_slab);
@@ -248,11 +250,12 @@ static void run_read(struct page_run *r)
 
 enum { ROOM = 2 * RUN_MAX };		/* frames kept free for what is allocated under locks */
 
-/* Without locks: what is wanted next shall not have to be taken from the cache that is locked then. */
+/* Without locks: what is wanted next shall not have to be taken from the cache that is locked then.  Frames
+ * that are free may be other harts'. */
 static void make_room(void)
 {
-	if (unlikely(page_free_count() < ROOM))
-		cache_reclaim(ROOM);
+	if (unlikely(page_free_count() < ROOM * (1 + cpu_total())))
+		reclaim(ROOM, true);
 }
 
 /* Frames for up to @n pages. */
@@ -261,8 +264,10 @@ static void run_frames(struct page_run *r, u32 n)
 	struct page *p;
 
 	make_room();
-	while (r->count < n && (p = page_alloc_for(r->ps->charge, false)))
-		r->page[r->count++] = p;
+	do {
+		while (r->count < n && (p = page_alloc_for(r->ps->charge, false)))
+			r->page[r->count++] = p;
+	} while (!r->count && reclaim(ROOM, true));
 }
 
 /* They become busy pages from r->index on, up to the first that is there; the rest goes. */
@@ -590,19 +595,28 @@ u64 cache_reclaim_from(struct pageset *ps, u64 want)
 	return reclaim_from(ps, want);
 }
 
-u64 cache_reclaim(u64 want)
+static bool take_lock(spinlock_t *l, bool wait)
+{
+	if (!wait)
+		return spin_try(l);
+	spin_lock(l);
+	return true;
+}
+
+/* From all caches in turn, each once; @wait: no lock is held, so all can be waited for. */
+static u64 reclaim(u64 want, bool wait)
 {
 	u64 done = 0;
 	struct cache *c, *first = NULL;
 
-	if (!spin_try(&caches.lock))
+	if (!take_lock(&caches.lock, wait))
 		return 0;
 	while (done < want && (c = TAILQ_FIRST(&caches.all)) && c != first) {
 		if (!first)
 			first = c;
 		TAILQ_REMOVE(&caches.all, c, link);
 		TAILQ_INSERT_TAIL(&caches.all, c, link);
-		if (!c->ps->count || !spin_try(&c->ps->lock))
+		if (!c->ps->count || !take_lock(&c->ps->lock, wait))
 			continue;
 		done += reclaim_from(c->ps, want - done);
 		spin_unlock(&c->ps->lock);
@@ -610,3 +624,5 @@ u64 cache_reclaim(u64 want)
 	spin_unlock(&caches.lock);
 	return done;
 }
+
+u64 cache_reclaim(u64 want) { return reclaim(want, false); }

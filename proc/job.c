@@ -110,6 +110,11 @@ static struct tty *current_tty(void)
 	return pty_of_session(p->sid);
 }
 
+static struct file *current_file(u32 fd)
+{
+	return in_program() ? fd_get(thread_current()->files, fd) : NULL;
+}
+
 static s32 caller(s32 *sid)
 {
 	if (!in_program()) {
@@ -124,5 +129,6 @@ void job_init(void)
 {
 	tty_signal = signal_from_tty;
 	tty_current = current_tty;
+	loop_file = current_file;
 	tty_caller = caller;
 }

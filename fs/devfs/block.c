@@ -146,9 +146,8 @@ static async long put_number(uaddr_t to, u64 v, u32 size)
 	return user_write(to, &v, size);
 }
 
-static async long block_ioctl(struct co *co, struct file *f, u32 request, u64 arg)
+static async long ioctl_common(struct blk *b, u32 request, u64 arg)
 {
-	struct blk *b = blk_of(f);
 	u32 sector = 1u << b->sector_shift;
 
 	switch (request) {
@@ -168,10 +167,26 @@ static async long block_ioctl(struct co *co, struct file *f, u32 request, u64 ar
 		return put_number(arg, 0, 4);
 	case BLKROGET:
 		return put_number(arg, b->read_only, 4);
-	case BLKFLSBUF:
-		return block_sync(co, f);
 	}
 	return -ENOTTY;
+}
+
+async long loop_ioctl(struct co *co, struct blk *b, u32 request, u64 arg);
+
+static async long block_ioctl(struct co *co, struct file *file, u32 request, u64 arg)
+{
+	struct { u64 unused; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	if (request == BLKFLSBUF)
+		await(r = block_sync(co, file));
+	else
+		await(r = ioctl_common(blk_of(file), request, arg));
+	if (r == -ENOTTY)
+		await(r = loop_ioctl(co, blk_of(file), request, arg));
+	return r;
+	co_end();
 }
 
 static long block_map(struct file *f, struct pageset **set, u32 rights, bool shared)

@@ -123,7 +123,9 @@ static long partitions(struct text *t)
 {
 	text_add(t, "major minor  #blocks  name\n\n");
 	for (struct blk *b = blk_next(NULL); b; b = blk_next(b))
-		text_add(t, "%4u  %7u %10lu %s\n", major(b->rdev), minor(b->rdev), b->size >> 10, b->name);
+		if (b->size)
+			text_add(t, "%4u  %7u %10lu %s\n", major(b->rdev), minor(b->rdev), b->size >> 10,
+				 b->name);
 	return 0;
 }
 
