@@ -17,7 +17,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))
 BUILD = os.path.join(TOP, os.environ.get('BUILD', 'build'))
 OUT = os.path.join(TOP, os.environ.get('OUT', 'build/riscv64-release'))
 KERNEL = 1 << 63
-FIRMWARE = range(0x80000000, 0x80200000)
+FIRMWARE = range(0x80000000, 0x80100000)
 
 
 def run(line, n, tmp):
