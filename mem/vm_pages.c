@@ -29,14 +29,19 @@ static void flush_here(uaddr_t start, uaddr_t end)
 		arch_tlb_page(start);
 }
 
-void pages_flush(struct vm *v, uaddr_t start, uaddr_t end)
+static inline void flush_elsewhere(struct vm *v, uaddr_t start, uaddr_t end)
 {
 	u64 others = loaded_elsewhere(v);
 
-	if (is_loaded(v))
-		flush_here(start, end);
 	if (unlikely(others))
 		arch_tlb_range_on(others, start, end - start);
+}
+
+void pages_flush(struct vm *v, uaddr_t start, uaddr_t end)
+{
+	if (is_loaded(v))
+		flush_here(start, end);
+	flush_elsewhere(v, start, end);
 }
 
 /* Code has come to the space of this hart's program. */
@@ -277,7 +282,8 @@ static __attribute__((noinline)) long copy_on_write(const struct fault *f)
 	if (old == zero_page)
 		count_resident(f->v, 1);
 	install(f->a, f->e, f->lent, p, false);
-	pages_flush(f->v, f->addr, f->addr + PAGE_SIZE);
+	arch_tlb_page(f->addr);
+	flush_elsewhere(f->v, f->addr, f->addr + PAGE_SIZE);
 	if (own)
 		page_put(old);
 	else if (f->v->watched)
