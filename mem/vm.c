@@ -34,11 +34,11 @@ void (*vm_random_bytes)(void *buf, size_t n) ro_after_init;
 
 u64 vm_random_pages(u32 bits)
 {
-	u64 v = 0;
+	u32 v = 0;
 
 	if (vm_randomize && vm_random_bytes)
 		vm_random_bytes(&v, sizeof(v));
-	return v & ((1ul << bits) - 1);
+	return v & ((1ul << bits) - 1);	/* at most 32 */
 }
 
 /* --- areas ------------------------------------------------------------------------------------ */

@@ -73,6 +73,27 @@ long exec_args_add(struct exec_args *a, const char *s, bool env)
 	return 0;
 }
 
+async long exec_args_read(struct exec_args *a, uaddr_t s, bool env)
+{
+	long r;
+
+	for (;;) {
+		size_t left = a->room - a->bytes;
+
+		r = user_string(a->strings + a->bytes, s, left);
+		if (r != -ENAMETOOLONG)
+			break;
+		r = left < STRING_MAX ? args_room(a, min(max(2 * left, 128ul), (u64)STRING_MAX)) : -E2BIG;
+		if (r)
+			return r;
+	}
+	if (r < 0)
+		return r;
+	a->bytes += r + 1;
+	env ? a->envc++ : a->argc++;
+	return 0;
+}
+
 /* Replace argv[0] by @count strings at @s, @n bytes. */
 static long args_replace_first(struct exec_args *a, const char *s, size_t n, u32 count)
 {
@@ -105,13 +126,29 @@ static long args_set_path(struct exec_args *a, const char *path, size_t n)
 
 struct loading {
 	struct file	*file, *interp;
-	struct elf_plan	plan, interp_plan;
 	struct vm	*vm;
 	uaddr_t		base, interp_base;	/* added to the addresses of the file */
 	uaddr_t		sp;
+	char		*head;			/* HEAD bytes: a frame */
+	/* From here on not cleared. */
 	char		exe[256];
-	char		head[HEAD];
+	struct elf_plan	plan, interp_plan;	/* as far as there are a file and an interpreter */
 };
+
+static struct loading *loading_create(void)
+{
+	struct loading *l = heap_alloc(sizeof(*l));
+	struct page *p = l ? page_alloc(0) : NULL;
+
+	_Static_assert((u32)HEAD == (u32)PAGE_SIZE, "");
+	if (p) {
+		memset(l, 0, offsetof(struct loading, exe));
+		l->head = page_virt(p);
+		return l;
+	}
+	heap_free(l);
+	return NULL;
+}
 
 static void loading_free(struct loading *l)
 {
@@ -121,6 +158,7 @@ static void loading_free(struct loading *l)
 	file_put(l->interp);
 	if (l->vm)
 		vm_put(l->vm);
+	page_put(virt_page(l->head));
 	heap_free(l);
 }
 
@@ -552,7 +590,7 @@ async long exec_program(struct co *co, struct exec_args *a)
 	long r;
 
 	co_begin(f);
-	f->l = heap_zero(sizeof(*f->l));
+	f->l = loading_create();
 	if (!f->l)
 		return -ENOMEM;
 	await(r = load_head(co, f->l, a));

@@ -219,6 +219,7 @@ struct exec_args {				/* kernel copies; freed by exec_args_free() */
 	u32	room;
 };
 void exec_args_free(struct exec_args *a);
+async long exec_args_read(struct exec_args *a, uaddr_t s, bool env);	/* the program's string at @s */
 long exec_args_add(struct exec_args *a, const char *s, bool env);	/* -E2BIG, -ENOMEM */
 /* Start the first process of a job: its only thread begins by running exec_program(@a).  Takes over
  * @a, @files and @fs, also when it fails; sets job->main (counted) and job->main_pid.  Failure of

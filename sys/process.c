@@ -136,12 +136,10 @@ static async long sys_clone3(struct co *co, const u64 *a)
 	co_end();
 }
 
-enum { PATH_BUF = 128 << 10 };		/* longest single argument */
-
 /* --- execve ---------------------------------------------------------------------------------------------- */
 
 /* Add the strings the program's array points to. */
-static async long read_strings(struct exec_args *e, uaddr_t array, bool env, char *buf)
+static async long read_strings(struct exec_args *e, uaddr_t array, bool env)
 {
 	uaddr_t s;
 	long r = 0;
@@ -152,35 +150,38 @@ static async long read_strings(struct exec_args *e, uaddr_t array, bool env, cha
 		r = user_get(s, array + i * sizeof(s));
 		if (r || !s)
 			return r;
-		r = user_string(buf, s, PATH_BUF);
-		if (r < 0)
-			return r == -ENAMETOOLONG ? -E2BIG : r;
-		r = exec_args_add(e, buf, env);
+		r = exec_args_read(e, s, env);
 	}
 	return r;
 }
 
+/* The path goes through the room for the strings. */
+static async long read_path(struct exec_args *e, uaddr_t path)
+{
+	long r = exec_args_read(e, path, false);
+
+	if (!r && e->bytes > 4096)
+		r = -ENAMETOOLONG;
+	if (!r && !(e->path = heap_string(e->strings)))
+		r = -ENOMEM;
+	e->bytes = e->argc = 0;
+	return r == -E2BIG ? -ENAMETOOLONG : r;
+}
+
+/* Starts over, with what there is of @e. */
 static async long read_args(struct exec_args *e, const u64 *a)
 {
-	char *buf = heap_alloc(PATH_BUF);
-	long r = -ENOMEM;
+	long r = 0;
 
-	if (!buf)
-		goto out;
-	r = user_string(buf, a[0], 4096);
-	if (r < 0)
-		goto out;
-	r = -ENOMEM;
-	e->path = heap_string(buf);
+	e->bytes = e->argc = e->envc = 0;
 	if (!e->path)
-		goto out;
-	r = read_strings(e, a[1], false, buf);
+		r = read_path(e, a[0]);
+	if (!r)
+		r = read_strings(e, a[1], false);
 	if (!r && !e->argc)
 		r = exec_args_add(e, "", false);
 	if (!r)
-		r = read_strings(e, a[2], true, buf);
-out:
-	heap_free(buf);
+		r = read_strings(e, a[2], true);
 	return r;
 }
 
