@@ -190,7 +190,7 @@ help:
 	@echo 'make test-unit    unit tests on the host'
 	@echo 'make oracle       the same commands under Linux and Weir, compared'
 	@echo 'make bench        guest instructions, Weir and Linux  LINES="null read1"'
-	@echo 'make stress prove  all that waits: at random for ten minutes; models, in all states'
+	@echo 'make stress       all that waits, at random for ten minutes; make prove: models, in all states'
 	@echo 'make profile      where the instructions of a line go LINE=null'
 	@echo 'make lint fuzz gdb clean setup    make install PREFIX=/usr/local'
 

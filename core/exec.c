@@ -7,6 +7,9 @@
  * interrupts; other harts may take from the ring.  Interrupts touch nothing but the inbox (lock-free,
  * anyone may empty it).  So no interrupt is ever off for the sake of a queue.
  *
+ * test/model/ has models of ring_push(), ring_take(), ring_take_one(), kick(), task_wake(), begin(), park() and
+ * idle(): change them together.
+ *
  * A task is in one queue at most: see its state in task.h.  No lock is held while a task is polled.
  */
 #include <string.h>

@@ -2,7 +2,7 @@
 /*
  * stress_test.c: everything that waits, mixed at random on four harts with real interrupts, by rounds.  Each
  * round has a seed of its own that says who does what, how often and when; it is printed when the round
- * fails or hangs.  STRESS_SECONDS (3) says how long, STRESS_SEED which round to begin with.
+ * fails or hangs.  STRESS_SECONDS (5) says how long, STRESS_SEED which round to begin with.
  */
 // links: core/chan.c core/event.c core/exec.c core/rcu.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c
 // sanitize: thread
@@ -435,7 +435,7 @@ static void say(u64 seed)
 
 static void test_mixed(void **state)
 {
-	u64 until = time(NULL) + setting("STRESS_SECONDS", 3);
+	u64 until = time(NULL) + setting("STRESS_SECONDS", 5);
 	u64 seed = setting("STRESS_SEED", time(NULL) * 1000ull), first = seed;
 
 	for (; (u64)time(NULL) < until || seed == first; seed++) {

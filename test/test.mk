@@ -95,6 +95,16 @@ $(EXPLORE): $(wildcard core/*.[ch] test/explore/*) $(HEADERS) | $(DEPS)/setup.mk
 test-explore: $(EXPLORE)
 	$Q $(EXPLORE) $(SCENARIO)
 
+# All that waits, at random, on pthreads: ten minutes (SECONDS=), under ASan and UBSan, then TSan.
+STRESS	:= $(BUILD)/unit/core/stress_test $(BUILD)/unit/core/stress_test-tsan
+stress: $(STRESS)
+	$Q for t in $(STRESS); do STRESS_SECONDS=$$(($(or $(SECONDS),600) / 2)) ASAN_OPTIONS=detect_leaks=0 $$t || exit 1; done
+
+# Models of sleep, wake and stealing, in every state (SPIN).
+prove:
+	$Q test/model/run $(BUILD)/model
+
+.PHONY: stress prove
 test-mutants: $(EXPLORE)
 	$Q $(XENV) test/explore/mutants $(EXPLORE)
 
