@@ -44,6 +44,16 @@ void pages_flush(struct vm *v, uaddr_t start, uaddr_t end)
 	flush_elsewhere(v, start, end);
 }
 
+static inline void flush_page(struct vm *v, uaddr_t addr)
+{
+	u64 others = loaded_elsewhere(v);
+
+	if (is_loaded(v))
+		arch_tlb_page(addr);
+	if (unlikely(others))
+		arch_tlb_range_on(others, addr, PAGE_SIZE);
+}
+
 /* Code has come to the space of this hart's program. */
 static void code_written(void)
 {
@@ -307,7 +317,7 @@ static long share_write(const struct fault *f)
 	if (!entry_owns(f))
 		page_get(p);
 	install(f->a, f->e, f->lent, p, false);
-	pages_flush(f->v, f->addr, f->addr + PAGE_SIZE);
+	flush_page(f->v, f->addr);
 	return 0;
 }
 
