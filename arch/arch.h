@@ -15,6 +15,7 @@
  *	arch_irq_on/off/enabled()	interrupts of this hart
  *	phys_to_virt(), virt_to_phys()	the kernel's map of all memory
  *	pte_*()			make and read entries
+ *	arch_tlb_page()		forget the translation of a page in the active space, on this hart
  *	ctx_*()			read and change a context
  *	ctx_save_fp()		before its thread gives up the hart: floating-point registers are in it
  *	ctx_check_fp()		before it is returned from kernel_switch(): are they the hart's?
@@ -73,7 +74,6 @@ void arch_table_free(pte_t *table);		/* all zero again */
 u64 arch_mmu_tables(const struct mmu *m);	/* bytes in page tables */
 u64 arch_mmu_trim(void);			/* give back page tables kept for reuse; pages that stay */
 
-void arch_tlb_page(uaddr_t va);			/* forget @va in the active space, this hart */
 void arch_tlb_all(void);
 /* On other harts (bit i is cpus[i]), which hold the lock of the space or not; returns when it is done. */
 void arch_tlb_range_on(u64 harts, uaddr_t start, u64 size);

@@ -27,6 +27,7 @@ static inline paddr_t virt_to_phys(const void *va) { return (paddr_t)(uintptr_t)
 static inline bool pte_present(pte_t e) { return e & PTE_V; }
 static inline paddr_t pte_phys(pte_t e) { return e >> 10 << PAGE_SHIFT; }
 static inline bool pte_writable(pte_t e) { return e & PTE_W; }
+void arch_tlb_page(uaddr_t va);
 static inline bool pte_cow(pte_t e) { return e & PTE_COW; }
 static inline bool pte_dirty(pte_t e) { return e & PTE_D; }
 static inline bool pte_executable(pte_t e) { return e & PTE_X; }

@@ -135,6 +135,8 @@ struct mmu {
 /* AT_HWCAP: letters of the ISA: I M A F D C. */
 static inline u64 arch_hwcap(void) { return 1 << 8 | 1 << 12 | 1 << 0 | 1 << 5 | 1 << 3 | 1 << 2; }
 
+static inline void arch_tlb_page(uaddr_t va) { asm volatile("sfence.vma %0" :: "r"(va) : "memory"); }
+
 /* --- contexts ----------------------------------------------------------------------------------- */
 
 static inline u64 *ctx_args(struct context *c) { return &c->x[REG_A0]; }	/* six of them */

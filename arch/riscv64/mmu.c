@@ -293,7 +293,6 @@ pte_t *arch_pte_own(struct mmu *m, uaddr_t va)
 
 u64 arch_mmu_tables(const struct mmu *m) { return m->tables << PAGE_SHIFT; }
 
-void arch_tlb_page(uaddr_t va) { asm volatile("sfence.vma %0" :: "r"(va) : "memory"); }
 void arch_tlb_all(void) { asm volatile("sfence.vma" ::: "memory"); }
 
 /* The table @e points to, made if it is not there. */
