@@ -31,6 +31,7 @@ struct dnode {
 	u64		blocks;		/* of 512 bytes, for stat: the file system's to keep */
 	u32		state;		/* N_*, under disk->lock */
 	u32		ahead;		/* pages read ahead last */
+	u32		round;		/* of a directory: names came; what was absent before may be there */
 	u64		ahead_at;	/* where the reader is expected next */
 	u64		since;		/* attributes are newer than the disk: ns, or 0 */
 	struct dnode	*next;		/* in a hash bucket */

@@ -177,6 +177,7 @@ static void name_comes(struct change *g, struct dentry *dir, struct dentry *new)
 	}
 	g->d = names_enter(dir, (struct name){ new->name, new->len, new->hash }, new, &g->spare);
 	spin_unlock(&tree_lock);
+	names_forget_aliases(dir, NULL);
 	touched(dir->inode);
 	changed(ip);
 }
@@ -199,6 +200,7 @@ static void name_goes(struct dentry *d)
 	spin_unlock(&tree_lock);
 	if (known)
 		dentry_put(d);
+	names_forget_aliases(d->parent, d);
 	changed(ip);
 	touched(dir);
 }
@@ -506,7 +508,8 @@ static void count_moved(const struct dentry *d, struct inode *from, struct inode
 /* The disk has it; so shall the tree.  Names that do not fit a dentry were made sure of just before. */
 static void name_moves(struct change *g, struct dentry *d, struct dentry *to, struct name n)
 {
-	struct inode *from = d->parent->inode;
+	struct dentry *before = dentry_get(d->parent);
+	struct inode *from = before->inode;
 	long err = 0;
 
 	spin_lock(&tree_lock);
@@ -519,6 +522,9 @@ static void name_moves(struct change *g, struct dentry *d, struct dentry *to, st
 		log_error("rename: no memory for the name of inode %lu", d->inode->ino);
 	dentry_put(g->spare);
 	g->spare = NULL;
+	names_forget_aliases(before, d);
+	names_forget_aliases(to, NULL);
+	dentry_put(before);
 	touched(from);
 	touched(to->inode);
 	changed(d->inode);

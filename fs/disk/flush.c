@@ -3,15 +3,17 @@
  * flush.c: the write-back daemon.  Wakes now and then, and when much is dirty; begins to write what
  * has been dirty for AGE, or everything while there is more than the background limit.  Whoever
  * writes while there is more than the hard limit waits until the disk has got enough.
+ * When memory is short it also lets names go that nobody uses, and with them their inodes.
  */
 #include "core/log.h"
 #include "core/time.h"
+#include "fs/change.h"
 #include "fs/disk/private.h"
 
 #define PERIOD	(1ul * NSEC_PER_SEC)
 #define AGE	(5ul * NSEC_PER_SEC)
 
-enum { DISKS_MAX = 32 };
+enum { DISKS_MAX = 32, NAMES_AT_ONCE = 256 };
 static struct {
 	spinlock_t	lock;
 	struct disk	*disk[DISKS_MAX];	/* mounted */
@@ -92,6 +94,8 @@ static async long flush_main(struct co *co, void *arg)
 			filesystem_put(f->fs);
 		}
 		await(r = flush_devices(co));
+		if (page_free_count() < page_total_count() / 64)
+			disk_names_evict(NULL, NAMES_AT_ONCE);
 	}
 	return 0;
 	co_end();

@@ -132,14 +132,32 @@ void disk_names_evict_below(struct dentry *dir)
 		dentry_put(d);
 }
 
-/* Where names that differ may be the same: what else is known as @ip, or as absent, in @dir. */
-static struct dentry *alias(struct dentry *dir, struct inode *ip)
+/* --- where names that differ may be the same -------------------------------------------------- */
+
+/* A shadow notes in which round of its directory it was looked up. */
+static bool still_absent(const struct dentry *s)
+{
+	struct inode *dir = s->parent->inode;
+
+	return s->flags & D_ABSENT &&
+	       (!disk_ops(dir)->fold_case || (uintptr_t)s->covers == dnode_of(dir)->round);
+}
+
+static void note_absent(struct dentry *s)
+{
+	s->flags |= D_ABSENT;
+	if (disk_ops(s->parent->inode)->fold_case)
+		s->covers = (struct dentry *)(uintptr_t)dnode_of(s->parent->inode)->round;
+}
+
+/* Another cached name of @ip in @dir than @except. */
+static struct dentry *alias(struct dentry *dir, struct inode *ip, struct dentry *except)
 {
 	struct dentry *d;
 
 	guard(&tree_lock);
 	TAILQ_FOREACH(d, &dir->children, sibling)
-		if (d->flags & D_CACHED && !(d->flags & D_LOOKING) && (!d->inode || d->inode == ip)) {
+		if (d->flags & D_CACHED && d->inode == ip && d != except) {
 			cache_remove(d);
 			dentry_unlink(d);
 			return d;
@@ -147,9 +165,14 @@ static struct dentry *alias(struct dentry *dir, struct inode *ip)
 	return NULL;
 }
 
-void names_forget_aliases(struct dentry *dir, struct inode *ip)
+void names_forget_aliases(struct dentry *dir, struct dentry *of)
 {
-	for (struct dentry *d; (d = alias(dir, ip));)
+	if (!disk_ops(dir->inode)->fold_case)
+		return;
+	dnode_of(dir->inode)->round++;
+	if (!of || atomic_load(&of->inode->refs) == 1)
+		return;				/* no other dentry has it */
+	for (struct dentry *d; (d = alias(dir, of->inode, of));)
 		dentry_put(d);
 }
 
@@ -168,7 +191,7 @@ long disk_look(struct dentry *dir, struct name n, struct dentry **out)
 	s = shadow_find(dir, n);
 	if (s && s->flags & D_LOOKING)
 		return wait_kill(queue_of(s));
-	if (s && s->flags & D_ABSENT)
+	if (s && still_absent(s))
 		return -ENOENT;
 	err = s ? s->flags >> D_ERROR_SHIFT : 0;
 	if (!err)
@@ -191,7 +214,7 @@ static void look_end(struct dentry *s, struct dentry *new, long err)
 	if (!err)
 		d = names_enter(s->parent, (struct name){ s->name, s->len, ~s->hash }, new, &spare);
 	else if (err == -ENOENT)
-		s->flags |= D_ABSENT;
+		note_absent(s);
 	else
 		s->flags |= (u32)-err << D_ERROR_SHIFT;
 	wake_all(queue_of(s));

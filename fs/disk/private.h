@@ -40,6 +40,9 @@ struct dentry *names_enter(struct dentry *dir, struct name n, struct dentry *new
 void names_forget(struct dentry *d);		/* out of its directory; drop one reference afterwards */
 struct dentry *names_shadow_take(struct dentry *dir, struct name n);	/* to be put; NULL: none */
 void disk_names_evict_below(struct dentry *dir);	/* it was removed: shadows in it go */
+/* A name came to or left @dir, where others may mean the same: what is known to be absent is looked up
+ * again, and other names of @of's inode (NULL: it is new) go. */
+void names_forget_aliases(struct dentry *dir, struct dentry *of);
 async long names_find(struct co *co, struct dentry *dir, struct name n, struct dentry **out);
 
 /* file.c, for change.c: the parts of errands. */
