@@ -14,7 +14,7 @@ struct hart_start {
 	u64	satp, sp, pc;
 	void	*cpu;
 };
-static struct hart_start start;
+struct hart_start hart_starting;
 
 extern char hart_start_low[], hart_start_high[];	/* start.S */
 
@@ -44,11 +44,11 @@ long arch_hart_start(struct cpu *c, u32 hart)
 	c->hart = hart;
 	c->arch[CPU_STACK_LOW] = low;
 	c->arch[CPU_EMERGENCY] = (u64)emergency + PAGE_SIZE;
-	start = (struct hart_start){
+	hart_starting = (struct hart_start){
 		.satp = SATP_SV39 | virt_to_phys(kernel_root) >> PAGE_SHIFT,
 		.sp = low + STACK_PAGES * PAGE_SIZE,
 		.pc = (u64)hart_start_high,
 		.cpu = c,
 	};
-	return sbi_hart_start(hart, virt_to_phys(hart_start_low), virt_to_phys(&start));
+	return sbi_hart_start(hart, virt_to_phys(hart_start_low), virt_to_phys(&hart_starting));
 }

@@ -7,6 +7,10 @@
 	.section .text.start, "ax"
 	.globl	_start
 _start:
+	lla	t0, entered
+	li	t1, 1
+	amoswap.w t1, t1, (t0)
+	bnez	t1, late
 	csrw	sie, zero
 	csrw	sscratch, zero
 	mv	s0, a0
@@ -42,9 +46,13 @@ high:
 1:	wfi
 	j	1b
 
-	/* Another hart: a0 its number, a1 the physical address of harts.c's start, MMU off.  The fetch
+	/* Another hart: a0 its number, a1 the physical address of harts.c's hart_starting, MMU off.  The fetch
 	 * behind the new map faults, and the trap vector is where it goes on. */
 	.globl	hart_start_low, hart_start_high
+	/* OpenSBI up to 1.1 declares a hart started before it has noted where: a hart that looks just then
+	 * comes to _start.  It is the one that is being started. */
+late:
+	lla	a1, hart_starting
 hart_start_low:
 	csrw	sie, zero
 	csrw	sscratch, zero
@@ -63,3 +71,8 @@ hart_start_high:
 	call	kernel_hart_main
 1:	wfi
 	j	1b
+
+	.section .data, "aw"
+	.balign	4
+entered:
+	.word	0
