@@ -8,6 +8,10 @@
  * Bytes in..out lie in a ring of pages which exist only where there are bytes, and one spare, so that
  * a steady stream does not visit the page allocator.  An empty pipe goes back to the start of its page:
  * short messages stay in one.
+ *
+ * A reader of much who finds nothing leaves word where he wants it, and a writer of much copies it right
+ * there: once instead of twice.  The reader's uio is in the frame of his system call, which is not left
+ * before pipe_read() has been called again and has taken the word back.
  */
 #include "fs/pipe.h"
 #include <linux/fcntl.h>
@@ -27,6 +31,10 @@ struct pipe {
 	struct waitq	rq, wq;			/* readers, writers that wait; pollers */
 	char		*spare;
 	char		*slot[PIPE_PAGES];	/* pages, mapped */
+	struct {
+		struct uio	*u;		/* of the first who waits to read; NULL: none */
+		struct vm	*vm;		/* of his program */
+	} landing;
 };
 static struct slab pipe_slab = SLAB("pipe", struct pipe);
 
@@ -150,6 +158,49 @@ static void drain(struct pipe *p, struct uio *u)
 	}
 }
 
+/* --- straight to who waits --------------------------------------------------------------------- */
+
+static async long wait_landing(struct pipe *p, struct uio *u)
+{
+	bool first = waitq_empty(&p->rq);
+	long r = wait_to_read(p);
+
+	if (r == PENDING && first && u->left > PIPE_ATOMIC && !u->kernel) {
+		p->landing.u = u;
+		p->landing.vm = vm_active();
+	}
+	return r;
+}
+
+/* From one buffer to one buffer; what is left over takes the usual way. */
+static long land(struct pipe *p, struct uio *u)
+{
+	struct uio *to = p->landing.u;
+	u64 n = min(uio_piece(u), uio_piece(to)), done;
+	bool missing;
+
+	p->landing.u = NULL;
+	if (!n)
+		return 0;
+	done = user_copy_to(p->landing.vm, to->vec->base + to->at, u->vec->base + u->at, n, &missing);
+	uio_advance(to, done);
+	if (missing)
+		uio_moved(u, u->vec->base + u->at, n, n - done);
+	else
+		uio_advance(u, done);
+	return missing ? -EFAULT : 0;
+}
+
+/* Much of a program's. */
+static long fill_much(struct pipe *p, struct uio *u)
+{
+	long err = 0;
+
+	if (p->landing.u && p->in == p->out && !u->kernel)
+		err = land(p, u);
+	return err ? err : fill(p, u);
+}
+
 /* --- file operations ------------------------------------------------------------------------- */
 
 static async long pipe_read(struct co *co, struct file *f, struct uio *u, u64 *pos)
@@ -158,10 +209,12 @@ static async long pipe_read(struct co *co, struct file *f, struct uio *u, u64 *p
 	u64 before = u->done;
 
 	guard(&p->rq.lock);
+	if (p->landing.u == u)
+		p->landing.u = NULL;
 	if (p->in == p->out) {
 		if (!p->writers || !u->left || u->done)
 			return u->done;
-		return u->nowait ? -EAGAIN : wait_to_read(p);
+		return u->nowait ? -EAGAIN : wait_landing(p, u);
 	}
 	drain(p, u);
 	if (p->in != p->out && !waitq_empty(&p->rq))
@@ -185,6 +238,8 @@ static async long pipe_write(struct co *co, struct file *f, struct uio *u, u64 *
 	long err;
 
 	guard(&p->rq.lock);
+	if (unlikely(!u->left && before))
+		return before;			/* again after a pause */
 	if (unlikely(!p->readers))
 		return -EPIPE;
 	if (likely(u->done + u->left <= PIPE_ATOMIC)) {
@@ -192,10 +247,12 @@ static async long pipe_write(struct co *co, struct file *f, struct uio *u, u64 *
 			return write_full(p, u);
 		err = fill_whole(p, u);
 	} else {
-		err = fill(p, u);
+		err = fill_much(p, u);
 	}
 	if (u->done != before)
 		wake_reader(p);
+	if (u->done != before && !u->left && p->in == p->out && !u->nowait)
+		return file_pause();		/* it landed: let him come back for more */
 	if (unlikely(err && u->done == before))
 		return err;
 	return u->left && !err ? write_full(p, u) : (long)u->done;
@@ -222,7 +279,7 @@ static async long try_read_empty(struct pipe *p, struct file *f, u64 n)
 {
 	long r;
 
-	if (!p->writers || !n || f->flags & O_NONBLOCK)
+	if (!p->writers || !n || n > PIPE_ATOMIC || f->flags & O_NONBLOCK)
 		return NOT_NOW;
 	r = wait_to_read(p);
 	return r == -EINTR ? -ERESTART : r;

@@ -137,6 +137,37 @@ async long user_commit(uaddr_t a, size_t n, u32 access)
 	return 0;
 }
 
+/* Within one page of @v, whose lock keeps it there and writable: bytes not copied. */
+static size_t copy_to_page(struct vm *v, uaddr_t to, uaddr_t from, size_t n, bool *missing)
+{
+	size_t left;
+	pte_t *e;
+
+	guard(&v->lock);
+	e = arch_pte(&v->mmu, to);
+	if (!e || !pte_present(*e) || !pte_writable(*e))
+		return n;
+	left = arch_copy_in((char *)phys_to_virt(pte_phys(*e)) + to % PAGE_SIZE, from, n);
+	*missing = left;
+	return left;
+}
+
+size_t user_copy_to(struct vm *v, uaddr_t to, uaddr_t from, size_t n, bool *missing)
+{
+	size_t done = 0, left = 0;
+
+	*missing = false;
+	if (!user_range_ok(to, n) || !user_range_ok(from, n))
+		return 0;
+	while (done < n && !left) {
+		size_t part = min(n - done, PAGE_SIZE - (to + done) % PAGE_SIZE);
+
+		left = copy_to_page(v, to + done, from + done, part, missing);
+		done += part - left;
+	}
+	return done;
+}
+
 /* --- transfers -------------------------------------------------------------------------------- */
 
 void uio_init(struct uio *u, uaddr_t base, u64 len)

@@ -61,6 +61,10 @@ size_t uio_out_zero(struct uio *u, size_t n);
 size_t uio_in(struct uio *u, void *dst, size_t n);
 size_t uio_skip(struct uio *u, size_t n);	/* as if it had been copied */
 
+/* From the active program's memory to that of @v, which need not be active, as far as pages are there which
+ * it may write to: bytes copied.  Less than @n and *@missing: the source is not there. */
+size_t user_copy_to(struct vm *v, uaddr_t to, uaddr_t from, size_t n, bool *missing);
+
 /* For those who copy themselves.  The next @n bytes, at least one, lie in one buffer of the program's
  * memory, at *@at? */
 static inline bool uio_flat(const struct uio *u, size_t n, uaddr_t *at)
@@ -69,6 +73,11 @@ static inline bool uio_flat(const struct uio *u, size_t n, uaddr_t *at)
 		return false;
 	*at = u->vec->base + u->at;
 	return user_range_ok(*at, n);
+}
+/* Bytes in the present buffer, at u->vec->base + u->at; 0: look at the next one. */
+static inline u64 uio_piece(const struct uio *u)
+{
+	return u->left ? min(u->left, u->vec->len - u->at) : 0;
 }
 static inline void uio_advance(struct uio *u, size_t n)
 {

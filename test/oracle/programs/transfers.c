@@ -165,8 +165,9 @@ static void strange_readers(void)
 		_exit(0);
 	}
 	nap(30);
-	show(write(fds[1], want, 20 * PAGE));
+	n = write(fds[1], want, 20 * PAGE);
 	wait(&status);
+	printf("wrote %ld\n", n);
 	printf("%d\n", m[5 * PAGE]);
 	if (!fork()) {				/* the second page may not be written to */
 		mprotect(m + PAGE, PAGE, PROT_READ);
@@ -179,8 +180,9 @@ static void strange_readers(void)
 		_exit(0);
 	}
 	nap(30);
-	show(write(fds[1], want, 16 * PAGE));
+	n = write(fds[1], want, 16 * PAGE);
 	wait(&status);
+	printf("wrote %ld\n", n);
 	pid_t pid = fork();
 
 	if (!pid) {				/* killed while it waits */
