@@ -75,6 +75,7 @@ struct inode {
 	u64			size;
 	u64			atime, mtime, ctime, btime;	/* ns since 1970 */
 	spinlock_t		lock;
+	u32			seals;		/* fs/seals.h */
 	const struct inode_ops	*ops;
 	struct filesystem	*fs;		/* counted */
 	struct dentry		*alias;		/* a name of it, uncounted; tree_lock */

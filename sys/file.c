@@ -20,6 +20,7 @@
 #include "fs/locks.h"
 #include "fs/pipe.h"
 #include "fs/pty.h"
+#include "fs/seals.h"
 #include "fs/sync.h"
 #include "lib/print.h"
 #include "mem/heap.h"
@@ -269,12 +270,25 @@ static async long sys_pwritev(struct co *co, const u64 *a)
 	return transfer_vector(co, a, true, true, a[3]);
 }
 
+enum { RWF_HIPRI = 1, RWF_DSYNC = 2, RWF_SYNC = 4 };
+static async long sync_fd(struct co *co, u64 fd);
+
 /* On 64-bit machines the position is whole in a[3]; -1 means the file's own. */
 static async long transfer_v2(struct co *co, const u64 *a, bool write)
 {
-	if (a[5])
-		return syscall_refuse(-EOPNOTSUPP, write ? "pwritev2 flags" : "preadv2 flags", a[5]);
-	return transfer_vector(co, a, write, a[3] != ~0ul, a[3]);
+	const u32 sync = write ? RWF_DSYNC | RWF_SYNC : 0;
+	struct { long moved; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	if ((u32)a[5] & ~(RWF_HIPRI | sync))
+		return syscall_refuse(-EOPNOTSUPP, write ? "pwritev2 flags" : "preadv2 flags", (u32)a[5]);
+	await(f->moved = transfer_vector(co, a, write, a[3] != ~0ul, a[3]));
+	if (f->moved <= 0 || !(a[5] & sync))
+		return f->moved;
+	await(r = sync_fd(co, a[0]));
+	return r && r != -EINVAL ? r : f->moved;	/* -EINVAL: a file that is nowhere but here */
+	co_end();
 }
 static async long sys_preadv2(struct co *co, const u64 *a) { return transfer_v2(co, a, false); }
 static async long sys_pwritev2(struct co *co, const u64 *a) { return transfer_v2(co, a, true); }
@@ -485,6 +499,7 @@ static async long sys_dup3(struct co *co, const u64 *a)
 
 static async long sys_memfd_create(struct co *co, const u64 *a)
 {
+	enum { NOEXEC_SEAL = 8, EXEC = 16 };
 	static const char prefix[] = "/memfd:", suffix[] = " (deleted)";
 	char name[NAME_MAX_LEN + 1] = "/memfd:";
 	u32 flags = a[1];
@@ -495,10 +510,14 @@ static async long sys_memfd_create(struct co *co, const u64 *a)
 
 	if (r < 0)
 		return r == -ENAMETOOLONG ? -EINVAL : r;
-	if (flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | 8u /* MFD_NOEXEC_SEAL */ | 16u /* MFD_EXEC */))
+	if (flags & ~(u32)(MFD_CLOEXEC | MFD_ALLOW_SEALING | NOEXEC_SEAL | EXEC))
 		return syscall_refuse(-EINVAL, "memfd_create flags", flags);
+	if (flags & NOEXEC_SEAL && flags & EXEC)
+		return -EINVAL;
 	memcpy(name + sizeof(prefix) - 1 + r, suffix, sizeof(suffix));
-	ip = tmpfs_inode(&anon_fs, I_REG | 0777, 0);
+	ip = tmpfs_inode(&anon_fs, I_REG | (flags & NOEXEC_SEAL ? 0666 : 0777), 0);
+	if (ip && flags & (MFD_ALLOW_SEALING | NOEXEC_SEAL))
+		seals_allow(ip, flags & NOEXEC_SEAL ? SEAL_EXEC : 0);
 	d = ip ? dentry_free_standing(name, ip) : NULL;
 	inode_put(ip);
 	r = d ? dentry_open(d, O_RDWR | O_LARGEFILE, &f) : -ENOMEM;
@@ -608,6 +627,10 @@ static async long file_control(struct file *f, u64 fd, u32 cmd, u64 arg)
 		return record_lock(f, cmd, arg);
 	case F_GETPIPE_SZ: case F_SETPIPE_SZ:
 		return pipe_size(f, cmd == F_SETPIPE_SZ, arg);
+	case F_GET_SEALS:
+		return seals_get(f->inode);
+	case F_ADD_SEALS:
+		return seals_add(f, (u32)arg);
 	case F_GETOWN: case F_SETOWN:
 		return 0;
 	}
@@ -691,13 +714,13 @@ static async long sys_ioctl(struct co *co, const u64 *a)
 
 /* --- sync, size ------------------------------------------------------------------------------------------ */
 
-static async long sys_fsync(struct co *co, const u64 *a)
+static async long sync_fd(struct co *co, u64 fd)
 {
 	struct { struct file *file; } *f = co_frame(co);
 	long r;
 
 	co_begin(f);
-	f->file = file_current(a[0]);
+	f->file = file_current(fd);
 	if (!f->file)
 		return -EBADF;
 	r = -EINVAL;
@@ -707,6 +730,7 @@ static async long sys_fsync(struct co *co, const u64 *a)
 	return r;
 	co_end();
 }
+static async long sys_fsync(struct co *co, const u64 *a) { return sync_fd(co, a[0]); }
 static async long sys_fdatasync(struct co *co, const u64 *a) { return sys_fsync(co, a); }
 
 static async long sys_sync(struct co *co, const u64 *a)

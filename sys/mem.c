@@ -7,6 +7,7 @@
 #include <asm/unistd.h>
 #include <linux/fcntl.h>
 #include <linux/mman.h>
+#include "fs/seals.h"
 #include "fs/files.h"
 #include "mem/heap.h"
 #include "mem/user.h"
@@ -103,6 +104,10 @@ static long file_rights(const struct mapping *m, const struct file *f)
 
 	if (mode == O_WRONLY)
 		return -EACCES;
+	if (m->shared && mode == O_RDWR && seals_no_write(f->inode))
+		return m->prot & PROT_WRITE ? -EPERM : (long)(area_flags(m) | VM_NOWRITE);
+	if (m->shared && mode == O_RDWR)
+		seals_mapped(f->inode);
 	if (!m->shared || mode == O_RDWR)
 		return area_flags(m);
 	return m->prot & PROT_WRITE ? -EACCES : (long)(area_flags(m) | VM_NOWRITE);

@@ -10,6 +10,7 @@
 #include <linux/falloc.h>
 #include <linux/fcntl.h>
 #include <string.h>
+#include "fs/seals.h"
 #include "fs/files.h"
 #include "fs/inode.h"
 #include "mem/vm_sets.h"
@@ -224,6 +225,8 @@ static async long write_from(struct inode *ip, struct uio *u, u64 *pos)
 
 	if (unlikely(start >= size_max || u->left > size_max - start))
 		return -EFBIG;
+	if ((err = seals_write(ip, start + u->left)))
+		return err;
 	while (u->left && !err) {
 		u64 n = write_run(ip, u, *pos, &err);
 
@@ -280,7 +283,7 @@ static long tmpfs_try_write(struct file *f, uaddr_t from, u64 n)
 	u64 pos = f->pos, left;
 	struct page *p;
 
-	if (n - 1 >= PAGE_SIZE - in_page(pos) || pos + n > ip->size || f->flags & O_APPEND ||
+	if (n - 1 >= PAGE_SIZE - in_page(pos) || pos + n > ip->size || f->flags & O_APPEND || seals_no_write(ip) ||
 	    !user_range_ok(from, n) || !(p = pageset_get(&ip->pages, pos >> PAGE_SHIFT, false)))
 		return NOT_NOW;
 	left = arch_copy_in((char *)page_virt(p) + in_page(pos), from, n);
@@ -319,9 +322,12 @@ static void set_size_locked(struct inode *ip, u64 size)
 static long tmpfs_truncate(struct inode *ip, u64 size)
 {
 	u64 before = ip->size;
+	long err;
 
 	if (size > size_max)
 		return -EFBIG;
+	if ((err = seals_resize(ip, size)))
+		return err;
 	set_size_locked(ip, size);
 	if (size < before)
 		vm_unmap_pages(&ip->pages, pages_of(size), UINT64_MAX);
@@ -366,6 +372,9 @@ long tmpfs_allocate(struct inode *ip, u32 mode, u64 offset, u64 len)
 		return -EOPNOTSUPP;
 	if (mode & FALLOC_FL_PUNCH_HOLE && !keep)
 		return -EOPNOTSUPP;
+	if ((mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE) && seals_no_write(ip)) ||
+	    (!keep && offset + len > ip->size && seals_resize(ip, offset + len)))
+		return -EPERM;
 	if (!(mode & FALLOC_FL_PUNCH_HOLE) && hopeless(ip, len))
 		return -ENOSPC;
 	if (mode & (FALLOC_FL_PUNCH_HOLE | FALLOC_FL_ZERO_RANGE))
