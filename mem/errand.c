@@ -11,7 +11,7 @@ static struct slab errands = SLAB("errand", union with_frames);
 static long errand_main(struct co *co, struct task *t)
 {
 	struct errand *e = container_of(t, struct errand, task);
-	long r = e->run(co, e->arg);
+	long r = e->body(co, e->arg);
 
 	if (r != PENDING)
 		e->result = r;
@@ -35,7 +35,7 @@ struct errand *errand_create(const char *name, async long (*run)(struct co *co, 
 		return NULL;
 	e->refs = 1;
 	oneshot_init(&e->done);
-	e->run = run;
+	e->body = run;
 	e->drop = drop;
 	e->arg = arg;
 	task_init(&e->task, name, ERRAND_FRAMES, errand_main, errand_end);

@@ -18,7 +18,7 @@ struct errand {
 	_Atomic u32	refs;		/* the work itself, and who waits for it */
 	struct oneshot	done;		/* with the result */
 	long		result;		/* until then, its own */
-	async long	(*run)(struct co *co, void *arg);
+	async long	(*body)(struct co *co, void *arg);
 	void		(*drop)(void *arg);		/* nobody knows it any more; may be NULL */
 	void		*arg;
 	struct rcu_head	rcu;

@@ -18,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor
 
 PLAIN = {'co_enter', 'co_leave', 'co_frame'}            # take co, but do not wait
 LOCKS = {'spin_lock', 'arch_irq_off'}                   # a frame uses guard() in a block
+ERRANDS = {'errand_create', 'errand_send', 'change_begin'}   # their main function is an argument, called as ->body()
 CASTS = {'ImplicitCastExpr', 'ParenExpr', 'CStyleCastExpr', 'ConstantExpr'}
 CLANG = ['clang', '-std=gnu11', '-O2', '-DCO_LINT']
 
@@ -205,6 +206,10 @@ def collect_tables(out, tu):
             for field, v in zip(fields.get(n['type']['qualType'].replace('const ', ''), ()), kids(n)):
                 if ref(strip(v)).get('kind') == 'FunctionDecl':
                     out.tables.setdefault(field, []).append(ref(strip(v))['name'])
+        elif n['kind'] == 'CallExpr' and callee(n) in ERRANDS:
+            main = next((r for r in map(ref, map(strip, kids(n)[1:])) if r.get('kind') == 'FunctionDecl'), {})
+            if main:
+                out.tables.setdefault('body', []).append(main['name'])
         elif n['kind'] == 'CallExpr' and callee(n) == 'task_init' and len(kids(n)) == 6:
             size = next((m.get('value') or constants.get(ref(m).get('id')) for m, _ in walk(kids(n)[3])
                          if m.get('value') or ref(m).get('id') in constants), None)

@@ -31,7 +31,7 @@ static struct loop {
 
 struct loop_work { struct blk_request *r; struct file *file; struct uio u; u64 pos; };
 
-static async long transfer(struct co *co, struct loop_work *w)
+static async long loop_transfer(struct co *co, struct loop_work *w)
 {
 	struct { u32 i; } *f = co_frame(co);
 	long r;
@@ -60,7 +60,7 @@ static async long loop_main(struct co *co, void *arg)
 
 	co_begin(f);
 	if (w->r->op != BLK_FLUSH)
-		await(r = transfer(co, w));
+		await(r = loop_transfer(co, w));
 	else if (w->file->ops->sync)
 		await(r = w->file->ops->sync(co, w->file));
 	else
