@@ -214,6 +214,41 @@ static void two_irqs(void)
 const struct scenario exec_two_irqs = { "two-in-the-inbox", 2, two_irqs, all_ended,
 					{ ring_for_b, ring_for_c } };
 
+/* --- the hart is handed over in the midst of a poll -------------------------------------------------------- */
+
+static _Atomic(struct task *) turn;
+static long takes_turns(struct co *co, struct task *t)
+{
+	struct actor *other = t == &a.t ? &b : &a;
+
+	if (atomic_load_explicit(&turn, memory_order_acquire) == t) {
+		u32 n = ++actor_of(t)->result;
+
+		atomic_store_explicit(&turn, &other->t, memory_order_release);
+		task_wake(&other->t);
+		if (n == 2)
+			return 0;
+	}
+	arch_irq_off();
+	t = exec_switch();				/* from here on we may be polled elsewhere */
+	arch_irq_on();
+	return t ? HANDED : PENDING;
+}
+static long disturbs(struct co *co, struct task *t)
+{
+	task_wake(&a.t);
+	task_wake(&b.t);
+	return 0;
+}
+static void turns(void)
+{
+	actor_start(&a, 0, takes_turns, NULL);
+	actor_start(&b, 0, takes_turns, NULL);
+	actor_start(&c, 1, disturbs, NULL);
+	atomic_store(&turn, &a.t);
+}
+const struct scenario exec_turns = { "switch-within-a-poll", 2, turns, all_ended };
+
 /* --- a ring that is full ------------------------------------------------------------------------------- */
 
 static struct task many[RING + 2];

@@ -5,7 +5,7 @@
 
 #define ALL(F)									\
 	F(exec_sleep_wake) F(exec_double_wake) F(exec_irq) F(exec_irq_other) F(exec_irq_two)	\
-	F(exec_steal) F(exec_steal3) F(exec_help) F(exec_help_irq) F(exec_signal) F(exec_meet) F(exec_plain) F(exec_two_irqs) F(exec_full)	\
+	F(exec_steal) F(exec_steal3) F(exec_help) F(exec_help_irq) F(exec_signal) F(exec_meet) F(exec_plain) F(exec_two_irqs) F(exec_full) F(exec_turns)	\
 	F(wait_cancel_wake) F(wait_deadline) F(wait_two) F(wait_mutex) F(wait_only_wake) F(wait_handover) F(wait_mutex_early)	\
 	F(wait_sem_places) F(wait_sem_handover) F(wait_rwlock)	\
 	F(rcu_replace) F(rcu_irq) F(rcu_two) F(rcu_waits) F(rcu_task) F(rcu_counted)	\
