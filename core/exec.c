@@ -276,26 +276,38 @@ static inline void timer_arm(struct cpu *c, u64 at)
 
 /* --- waking ---------------------------------------------------------------------------------- */
 
-void task_wake(struct task *t)
+/* @t, whose turn it is to be queued, goes to the slot, or from an interrupt to the inbox. */
+static __attribute__((noinline)) void wake_slowly(struct cpu *c, struct task *t)
 {
-	struct cpu *c = this_cpu();
 	struct task *old;
 
-	/* Release: the task sees what was done before it is polled. */
-	if (atomic_fetch_or_explicit(&t->state, T_WAKE, memory_order_acq_rel))
-		return;					/* queued, running or done already */
-	c->count.wakes++;
 	timeline(TL_WAKE, 0, (u64)t, 0);
-	if (unlikely(c->irq_depth)) {
+	if (c->irq_depth) {
 		inbox_push(c, t);
 		return;
 	}
 	old = atomic_load_explicit(&c->slot, memory_order_relaxed);
 	atomic_store_explicit(&c->slot, t, memory_order_relaxed);
-	if (unlikely(old))
+	if (old)
 		run_later(c, old);
-	else if (unlikely(atomic_load_explicit(&idle_harts, memory_order_relaxed)))
+	else if (atomic_load_explicit(&idle_harts, memory_order_relaxed))
 		timer_arm(c, c->now + SHARE_NS);	/* then the current task may go to another hart */
+}
+
+void task_wake(struct task *t)
+{
+	struct cpu *c = this_cpu();
+
+	/* Release: the task sees what was done before it is polled. */
+	if (atomic_fetch_or_explicit(&t->state, T_WAKE, memory_order_acq_rel))
+		return;					/* queued, running or done already */
+	c->count.wakes++;
+	if (likely(!c->irq_depth && !c->timeline &&
+		   !atomic_load_explicit(&c->slot, memory_order_relaxed) &&
+		   !atomic_load_explicit(&idle_harts, memory_order_relaxed)))
+		atomic_store_explicit(&c->slot, t, memory_order_relaxed);
+	else
+		wake_slowly(c, t);
 }
 
 void task_requeue(struct task *t)

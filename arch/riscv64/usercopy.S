@@ -39,6 +39,8 @@ arch_copy_in:
 arch_copy_out:
 	li	t6, SUM
 	csrs	sstatus, t6
+	li	t5, 8
+	bltu	a2, t5, 5f			/* few: bytes */
 	or	t4, a0, a1
 	andi	t4, t4, 7
 	bnez	t4, 10f
@@ -74,9 +76,7 @@ arch_copy_out:
 	addi	a0, a0, 8
 	bgeu	a2, t5, 41b
 	j	5f
-10:	li	t5, 8
-	bltu	a2, t5, 5f			/* few: bytes */
-	xor	t4, a0, a1
+10:	xor	t4, a0, a1
 	andi	t4, t4, 7
 	bnez	t4, 50f
 1:	lbu	t0, 0(a1)			/* to a word boundary */
