@@ -22,7 +22,7 @@
 #include "mem/heap.h"
 #include "mem/page.h"
 
-enum { PIPE_PAGES = 16, PIPE_SIZE = PIPE_PAGES << PAGE_SHIFT, PIPE_ATOMIC = 4096 };
+enum { PIPE_PAGES = 16, PIPE_ATOMIC = 4096 };
 
 struct pipe {
 	u64		in, out;		/* bytes ever written, read */
@@ -30,7 +30,9 @@ struct pipe {
 	u32		reader_opens, writer_opens;	/* ever: for those who wait to open */
 	struct waitq	rq, wq;			/* readers, writers that wait; pollers */
 	char		*spare;
-	char		*slot[PIPE_PAGES];	/* pages, mapped */
+	u64		size;			/* a power of two: settable */
+	char		**slot;			/* pages, mapped: few, or on the heap */
+	char		*few[PIPE_PAGES];
 	struct {
 		struct uio	*u;		/* of the first who waits to read; NULL: none */
 		struct vm	*vm;		/* of his program */
@@ -39,10 +41,10 @@ struct pipe {
 static struct slab pipe_slab = SLAB("pipe", struct pipe);
 
 static inline u64 pipe_used(const struct pipe *p) { return p->in - p->out; }
-static inline u64 pipe_room(const struct pipe *p) { return PIPE_SIZE - pipe_used(p); }
+static inline u64 pipe_room(const struct pipe *p) { return p->size - pipe_used(p); }
 static inline char **slot_of(struct pipe *p, u64 at)
 {
-	return &p->slot[at >> PAGE_SHIFT & (PIPE_PAGES - 1)];
+	return &p->slot[(at & (p->size - 1)) >> PAGE_SHIFT];
 }
 static inline u64 in_page(u64 at) { return at & (PAGE_SIZE - 1); }
 
@@ -123,7 +125,7 @@ static long fill_whole(struct pipe *p, struct uio *u)
 /* The page at *s has been read to its end.  In a full ring its front may have new bytes already. */
 static __attribute__((noinline)) void drop_page(struct pipe *p, char **s)
 {
-	if (pipe_used(p) > PIPE_SIZE - PAGE_SIZE)
+	if (pipe_used(p) > p->size - PAGE_SIZE)
 		return;
 	if (p->spare)
 		page_put(virt_page(*s));
@@ -374,6 +376,82 @@ u64 pipe_peek(struct file *f, u64 offset, void *to, u64 n)
 	return n;
 }
 
+/* --- size --------------------------------------------------------------------------------------- */
+
+static u64 pages_span(const struct pipe *p)
+{
+	return align_up(p->in, PAGE_SIZE) - align_down(p->out, PAGE_SIZE);
+}
+
+/* The pages of p->slot to their places in @slot, a ring of @size bytes that has room for them.  In a
+ * full ring the last bytes are in the front of the first page: they go to @*extra. */
+static void move_pages(struct pipe *p, char **slot, u64 size, char **extra)
+{
+	char **last = &slot[((p->in - 1) & (size - 1)) >> PAGE_SHIFT];
+
+	if (p->in != p->out && pages_span(p) > p->size) {
+		page_copy(*extra, *slot_of(p, p->out));
+		*last = *extra;
+		*extra = NULL;
+	}
+	for (u64 at = align_down(p->out, PAGE_SIZE); at < p->in; at += PAGE_SIZE) {
+		char **s = slot_of(p, at);
+
+		if (*s)
+			slot[(at & (size - 1)) >> PAGE_SHIFT] = *s;
+		*s = NULL;
+	}
+	for (u64 i = 0; i < p->size >> PAGE_SHIFT; i++)
+		if (p->slot[i])
+			page_put(virt_page(p->slot[i]));
+}
+
+static long resize(struct pipe *p, char **slot, u64 size, char **extra)
+{
+	guard(&p->rq.lock);
+	if (pages_span(p) > size)
+		return -EBUSY;
+	move_pages(p, slot, size, extra);
+	if (p->slot != p->few)
+		heap_free(p->slot);
+	p->slot = slot;
+	p->size = size;
+	wake_all(&p->wq);
+	return 0;
+}
+
+u64 pipe_size(struct file *f)
+{
+	struct pipe *p = f->data;
+
+	return p->size;
+}
+
+long pipe_set_size(struct file *f, u64 want, bool privileged)
+{
+	struct pipe *p = f->data;
+	u64 size = PAGE_SIZE;
+	struct page *page;
+	char **slot, *extra;
+	long err;
+
+	while (size < want)
+		size <<= 1;
+	if (size > (privileged ? PIPE_SIZE_ROOT : PIPE_SIZE_MAX))
+		return -EPERM;
+	if (size == p->size)
+		return size;
+	slot = heap_zero((size >> PAGE_SHIFT) * sizeof(*slot));
+	page = page_alloc_for(fs_charge(), false);
+	extra = page ? page_virt(page) : NULL;
+	err = slot && extra ? resize(p, slot, size, &extra) : -ENOMEM;
+	if (extra)
+		page_put(page);
+	if (err)
+		heap_free(slot);
+	return err ? err : (long)size;
+}
+
 /* --- life ------------------------------------------------------------------------------------- */
 
 static struct pipe *pipe_new(void)
@@ -381,7 +459,8 @@ static struct pipe *pipe_new(void)
 	struct pipe *p = slab_alloc(&pipe_slab);
 
 	if (p) {
-		*p = (struct pipe){ };
+		*p = (struct pipe){ .size = PIPE_PAGES << PAGE_SHIFT };
+		p->slot = p->few;
 		waitq_init(&p->rq);
 		waitq_init(&p->wq);
 	}
@@ -390,9 +469,11 @@ static struct pipe *pipe_new(void)
 
 static void pipe_free(struct pipe *p)
 {
-	for (u32 i = 0; i < PIPE_PAGES; i++)
+	for (u64 i = 0; i < p->size >> PAGE_SHIFT; i++)
 		if (p->slot[i])
 			page_put(virt_page(p->slot[i]));
+	if (p->slot != p->few)
+		heap_free(p->slot);
 	if (p->spare)
 		page_put(virt_page(p->spare));
 	slab_free(&pipe_slab, p);

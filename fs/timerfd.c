@@ -20,6 +20,7 @@ struct timerfd {
 	bool			cancel, canceled;	/* by a change of the time of day */
 	u64			at, every;	/* on its clock; at 0: off */
 	u64			ticks;		/* before the last expiry */
+	struct rcu_head		rcu;
 	struct task		task;		/* has no frames: it starts over */
 };
 
@@ -59,9 +60,11 @@ static long timerfd_run(struct co *co, struct task *task)
 	return 0;
 }
 
+static void timerfd_free(struct rcu_head *h) { heap_free(container_of(h, struct timerfd, rcu)); }
+
 static void timerfd_exit(struct task *task)
 {
-	heap_free(container_of(task, struct timerfd, task));
+	rcu_free(&container_of(task, struct timerfd, task)->rcu, timerfd_free);
 }
 
 /* --- reading ------------------------------------------------------------------------------------------- */

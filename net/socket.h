@@ -75,6 +75,9 @@ extern void (*socket_caller)(struct ucred_k *c);
 extern struct fs_context *(*socket_fs)(void);		/* where its paths begin */
 struct ucred_k caller_cred(void);
 
+/* Give up sockets that only messages of each other hold: now and then, or @now. */
+void sockets_search(bool now);
+
 /* AF_UNIX (net/unix.c). */
 long unix_create(u32 type, u32 flags, struct file **out);
 long unix_pair(u32 type, u32 flags, struct file **a, struct file **b);

@@ -134,7 +134,7 @@ void unix_release(struct file *f)
 	struct unix_socket *u = f->data;
 
 	close_socket(u);
-	rights_search();
+	sockets_search(false);
 }
 
 /* --- names ----------------------------------------------------------------------------------------- */

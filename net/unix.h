@@ -109,4 +109,4 @@ void rights_socket_new(struct unix_socket *u);	/* into and out of the list of al
 void rights_socket_gone(struct unix_socket *u);
 void backlog_push(struct unix_socket *listener, struct unix_socket *u);
 struct unix_socket *backlog_pop(struct unix_socket *listener);	/* NULL: empty */
-void rights_search(void);			/* for sockets that only messages of each other hold */
+long rights_room(void);				/* may a socket be sent?  No lock is held */

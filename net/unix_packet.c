@@ -142,6 +142,8 @@ static async long packet_send(struct file *f, struct uio *io, struct message *m)
 		return -EISCONN;
 	if (u->s.pass_cred && !u->name && (r = unix_bind_auto(u)))
 		return r;
+	if (m && m->rights && (r = rights_room()))
+		return r;
 	r = find_receiver(u, m, &to);
 	if (r)
 		return r;

@@ -10,6 +10,8 @@
 #include "mem/heap.h"
 #include "net/unix.h"
 
+enum { FLYING_MAX = 16384 };
+
 static spinlock_t rights_lock;
 static u32 flying;			/* sockets in messages, each as often as it is */
 static struct rights *dead;		/* to be given up */
@@ -62,6 +64,13 @@ void rights_free(struct rights *r)
 }
 
 /* --- marks --------------------------------------------------------------------------------------- */
+
+long rights_room(void)
+{
+	if (flying >= FLYING_MAX)
+		sockets_search(true);
+	return flying >= FLYING_MAX ? -ETOOMANYREFS : 0;
+}
 
 long mark_prepare(struct unix_socket *to, const struct message *m, bool cred, struct mark **out)
 {
@@ -254,20 +263,20 @@ static struct rights *take_lost(void)
 }
 
 /* The more sockets there are, the more are closed before the next search. */
-static bool search_due(void)
+static bool search_due(bool now)
 {
-	if (!flying || searching || ++closed_since * 8 < socket_count)
+	if (!flying || searching || (++closed_since * 64 < socket_count && !now))
 		return false;
 	closed_since = 0;
 	return true;
 }
 
-void rights_search(void)
+void sockets_search(bool now)
 {
 	struct rights *lost, *next;
 
 	spin_lock(&rights_lock);
-	if (!search_due()) {
+	if (!search_due(now)) {
 		spin_unlock(&rights_lock);
 		return;
 	}

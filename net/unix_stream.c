@@ -51,6 +51,8 @@ static async long stream_send(struct file *f, struct uio *io, struct message *m)
 		return -ENOTCONN;
 	if (m && m->name.len)
 		return -EISCONN;
+	if (m && m->rights && (err = rights_room()))
+		return err;
 	guard(&to->rq.lock);
 	if (unlikely(to->eof))
 		return -EPIPE;

@@ -23,6 +23,7 @@
 #include "mem/errand.h"
 #include "mem/heap.h"
 #include "core/rcu.h"
+#include "net/socket.h"
 #include "proc/batch.h"
 #include "proc/futex.h"
 #include "proc/timeline.h"
@@ -426,6 +427,8 @@ static async long finish(struct co *co, struct slot *s, long error)
 		await(r = let_go(co, s));
 		release(s);
 	}
+	sockets_search(true);
+	co_yield();				/* tasks of files it had open (timerfd) end */
 	await(r = rcu_wait(co));		/* its last threads have left their harts, */
 	await(r = rcu_wait(co));		/* what they left behind is free */
 	f->now = usage_now();

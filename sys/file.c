@@ -594,11 +594,13 @@ static async long record_lock(struct file *f, u32 cmd, uaddr_t at)
 	return err == -EINTR ? -ERESTART : err;
 }
 
-static long pipe_size(struct file *f, bool set, u64 size)
+static long pipe_size_call(struct file *f, bool set, u64 size)
 {
 	if (inode_kind(f->inode) != I_FIFO)
 		return -EBADF;
-	return set && size > 65536 ? -EPERM : 65536;
+	if (!set)
+		return pipe_size(f);
+	return size > 1ul << 31 ? -EINVAL : pipe_set_size(f, size, !process_current()->euid);
 }
 
 static async long file_control(struct file *f, u64 fd, u32 cmd, u64 arg)
@@ -626,7 +628,7 @@ static async long file_control(struct file *f, u64 fd, u32 cmd, u64 arg)
 	case F_OFD_GETLK: case F_OFD_SETLK: case F_OFD_SETLKW:
 		return record_lock(f, cmd, arg);
 	case F_GETPIPE_SZ: case F_SETPIPE_SZ:
-		return pipe_size(f, cmd == F_SETPIPE_SZ, arg);
+		return pipe_size_call(f, cmd == F_SETPIPE_SZ, (u32)arg);
 	case F_GET_SEALS:
 		return seals_get(f->inode);
 	case F_ADD_SEALS:
