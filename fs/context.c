@@ -3,6 +3,7 @@
  * context.c: where a program's path names start, and as whom it opens files.  root and cwd change
  * under tree_lock, for the path walk reads them under it.
  */
+#include <string.h>
 #include "fs/path.h"
 #include "mem/heap.h"
 
@@ -27,11 +28,30 @@ struct fs_context *fs_context_copy(struct fs_context *from)
 	if (!c)
 		return NULL;
 	guard(&tree_lock);
+	guard(&from->lock);
 	*c = (struct fs_context){
 		.refs = 1, .umask = from->umask, .fsuid = from->fsuid, .fsgid = from->fsgid,
 		.root = dentry_get(from->root), .cwd = dentry_get(from->cwd),
+		.group_count = from->group_count,
 	};
+	memcpy(c->groups, from->groups, from->group_count * sizeof(u32));
 	return c;
+}
+
+bool fs_has_group(struct fs_context *c, u32 gid)
+{
+	guard(&c->lock);
+	for (u32 i = 0; i < c->group_count; i++)
+		if (c->groups[i] == gid)
+			return true;
+	return false;
+}
+
+void fs_context_set_groups(struct fs_context *c, const u32 *groups, u32 n)
+{
+	guard(&c->lock);
+	memcpy(c->groups, groups, n * sizeof(u32));
+	c->group_count = n;
 }
 
 struct fs_context *fs_context_get(struct fs_context *c)

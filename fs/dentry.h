@@ -28,6 +28,7 @@ enum {	/* dentry.flags */
 	D_ABSENT = 128,		/* a shadow: it was looked up */
 	D_DIR = 256,		/* the inode is a directory: kinds never change, so this is here ... */
 	D_LINK = 512,		/* ... and that it is a symbolic link: most walks touch no inode */
+	D_NAMELESS = 1024,	/* free, and shall never get a name: O_TMPFILE with O_EXCL */
 	D_ERROR_SHIFT = 16,	/* a shadow: that failed, -errno << this */
 };
 

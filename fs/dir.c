@@ -2,6 +2,7 @@
 /*
  * dir.c: open directories.  The position is the cookie of the next entry: 0 ".", 1 "..", then what
  * the tree has, in order of cookies, which only grow; names that come or go meanwhile disturb nobody.
+ * The file remembers the name it gave last, so that the next call goes on there.
  * Entries that are not in the tree (ops->list) come after those, from position DIR_LISTED on.
  */
 #include <linux/fcntl.h>
@@ -78,26 +79,57 @@ static bool add_dots(struct file *f, struct sink *s)
 }
 
 /* Cookies begin at 1, positions of entries at FIRST. */
-static bool add_children(struct file *f, struct sink *s)
-{
-	struct dentry *d;
+static inline u64 position_after(const struct dentry *d) { return d->cookie + 2; }
 
-	TAILQ_FOREACH(d, &f->dentry->children, sibling) {
+/* The first entry at the file's position or behind it. */
+static struct dentry *entry_at(struct file *f)
+{
+	struct dentry *d = f->data;
+
+	if (d && d->parent == f->dentry && !(d->flags & D_GONE) && position_after(d) == f->pos)
+		return TAILQ_NEXT(d, sibling);
+	d = TAILQ_FIRST(&f->dentry->children);
+	while (d && position_after(d) <= f->pos)
+		d = TAILQ_NEXT(d, sibling);
+	return d;
+}
+
+/* True: these were all.  *@last: the one that was given last, if any. */
+static bool add_children(struct file *f, struct sink *s, struct dentry **last)
+{
+	for (struct dentry *d = entry_at(f); d; d = TAILQ_NEXT(d, sibling)) {
 		struct inode *ip = d->cover ? d->cover->inode : d->inode;
 
-		if (d->cookie + 1 < f->pos)
-			continue;
-		if (!add(&s->s, d->name, d->len, ip->ino, ip->mode, d->cookie + 2))
+		if (!add(&s->s, d->name, d->len, ip->ino, ip->mode, position_after(d)))
 			return false;
-		f->pos = d->cookie + 2;
+		f->pos = position_after(d);
+		*last = d;
 	}
 	return true;
 }
 
+/* Remember @d, NULL: nothing, lest a removed file live on.  What was remembered is put when the lock is
+ * free. */
+static struct dentry *remember(struct file *f, struct dentry *d)
+{
+	struct dentry *old = f->data;
+
+	f->data = d ? dentry_get(d) : NULL;
+	return old;
+}
+
 static bool add_tree(struct file *f, struct sink *s)
 {
-	guard(&tree_lock);
-	return add_dots(f, s) && (f->pos >= DIR_LISTED || add_children(f, s));
+	struct dentry *last = NULL, *old = NULL;
+	bool all;
+
+	spin_lock(&tree_lock);
+	all = add_dots(f, s) && (f->pos >= DIR_LISTED || add_children(f, s, &last));
+	if (all || last)
+		old = remember(f, all ? NULL : last);
+	spin_unlock(&tree_lock);
+	dentry_put(old);
+	return all;
 }
 
 static void add_listed(struct file *f, struct sink *s)
@@ -144,6 +176,11 @@ static long dir_seek(struct file *f, s64 offset, u32 whence)
 	return to;
 }
 
+static void dir_release(struct file *f)
+{
+	dentry_put(f->data);
+}
+
 static async long dir_sync(struct co *co, struct file *f)
 {
 	return 0;
@@ -151,6 +188,7 @@ static async long dir_sync(struct co *co, struct file *f)
 
 const struct file_ops dir_file_ops = {
 	.read = dir_read, .seek = dir_seek, .readdir = dir_readdir, .sync = dir_sync,
+	.release = dir_release,
 };
 
 /* A file opened with O_PATH: a place, nothing else. */

@@ -100,13 +100,22 @@ s64 fd_next(struct files *t, s64 after);	/* smallest open descriptor above @afte
 /* Open file @fd of whoever calls, counted, or NULL: for devices that take descriptors.  Set by proc/. */
 extern struct file *(*loop_file)(u32 fd);
 
+enum { FS_GROUPS = 16 };
 struct fs_context {
 	_Atomic u32	refs;
 	spinlock_t	lock;
 	struct dentry	*root, *cwd;		/* counted */
 	u32		umask;
 	u32		fsuid, fsgid;		/* for permission checks and new files */
+	u32		group_count;		/* supplementary groups, under lock */
+	u32		groups[FS_GROUPS];
 };
+bool fs_has_group(struct fs_context *c, u32 gid);	/* a supplementary group */
+static inline bool fs_in_group(struct fs_context *c, u32 gid)
+{
+	return gid == c->fsgid || fs_has_group(c, gid);
+}
+void fs_context_set_groups(struct fs_context *c, const u32 *groups, u32 n);
 struct fs_context *fs_context_create(void);	/* root and cwd: "/", umask 022 */
 struct fs_context *fs_context_copy(struct fs_context *from);
 struct fs_context *fs_context_get(struct fs_context *c);

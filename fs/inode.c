@@ -153,18 +153,19 @@ static bool root_may(const struct inode *ip, u32 want)
 	return !(want & MAY_EXEC) || inode_is_dir(ip) || ip->mode & 0111;
 }
 
-long inode_access_as(u32 uid, u32 gid, struct inode *ip, u32 want)
+long inode_access_as(struct fs_context *c, u32 uid, u32 gid, struct inode *ip, u32 want)
 {
-	u32 shift = ip->uid == uid ? 6 : ip->gid == gid ? 3 : 0;
+	u32 shift;
 
-	if (uid ? (ip->mode >> shift & want) == want : root_may(ip, want))
-		return 0;
-	return -EACCES;
+	if (!uid)
+		return root_may(ip, want) ? 0 : -EACCES;
+	shift = ip->uid == uid ? 6 : ip->gid == gid || fs_has_group(c, ip->gid) ? 3 : 0;
+	return (ip->mode >> shift & want) == want ? 0 : -EACCES;
 }
 
 long inode_access(struct fs_context *c, struct inode *ip, u32 want)
 {
-	return inode_access_as(c->fsuid, c->fsgid, ip, want);
+	return inode_access_as(c, c->fsuid, c->fsgid, ip, want);
 }
 
 long inode_owned(struct fs_context *c, struct inode *ip)

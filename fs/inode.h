@@ -132,7 +132,8 @@ static inline bool inode_is_dir(const struct inode *ip) { return inode_kind(ip) 
 
 /* May @c do what the MAY_* bits of @want say: 0 or -EACCES. */
 long inode_access(struct fs_context *c, struct inode *ip, u32 want);
-long inode_access_as(u32 uid, u32 gid, struct inode *ip, u32 want);
+/* The same for other ids, with @c's supplementary groups. */
+long inode_access_as(struct fs_context *c, u32 uid, u32 gid, struct inode *ip, u32 want);
 /* May @c change owner-only attributes: 0 or -EPERM. */
 long inode_owned(struct fs_context *c, struct inode *ip);
 void inode_touch(struct inode *ip);		/* content changed: mtime and ctime */

@@ -136,7 +136,7 @@ long name_link(struct fs_context *c, struct dentry *dir, const struct last *l, s
 		return -EPERM;
 	if (old->inode->fs != dir->inode->fs)
 		return -EXDEV;
-	if (!old->inode->nlink && !(old->flags & D_FREE))
+	if (!old->inode->nlink && (!(old->flags & D_FREE) || old->flags & D_NAMELESS))
 		return -ENOENT;
 	if (!(d = dentry_create(l->name, inode_get(old->inode))))
 		return -ENOMEM;

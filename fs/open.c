@@ -191,6 +191,8 @@ open_unnamed(struct fs_context *c, struct dentry *dir, u32 flags, u32 mode, stru
 	inode_put(ip);
 	if (!d)
 		return -ENOMEM;
+	if (flags & O_EXCL)
+		d->flags |= D_NAMELESS;
 	err = dentry_open(d, flags & ~__O_TMPFILE, out);
 	dentry_put(d);
 	return err;

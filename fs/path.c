@@ -296,6 +296,8 @@ static async long lookup_disk(struct walk *w, struct name n, struct dentry **out
 {
 	long err;
 
+	if (w->flags & WALK_CACHED)
+		return -EAGAIN;
 	while ((err = disk_look(w->d, n, out)) == LOOK_START) {
 		hold(w, dentry_get(w->d));
 		spin_unlock(&tree_lock);

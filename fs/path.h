@@ -21,6 +21,7 @@ enum {	/* flags of a walk */
 	WALK_IN_ROOT = 64,	/* the start is the root (openat2) */
 	WALK_NO_MAGIC = 128,	/* links of /proc are -ELOOP (openat2) */
 	WALK_NO_XDEV = 256,	/* crossing a mount is -EXDEV (openat2) */
+	WALK_CACHED = 1024,	/* what the tree does not know is -EAGAIN (openat2) */
 	WALK_WORDS = 512,	/* the path is in a scratch buffer: reading whole words is fine */
 };
 

@@ -125,7 +125,7 @@ struct process {
 	u32			uid, euid, suid, gid, egid, sgid;
 	bool			no_new_privs;	/* exec grants nothing, for ever */
 	bool			cpu_watch;	/* a timer or limit of CPU time may be set */
-	u32			group_count, groups[16];	/* supplementary */
+	u32			group_count, groups[FS_GROUPS];	/* supplementary */
 	struct rlimit_k		limits[16];
 	char			comm[TASK_COMM_LEN];
 	struct exe		*exe;		/* NULL: unknown */

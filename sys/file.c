@@ -53,25 +53,18 @@ static inline long moved(struct uio *u, long r)
 	return r == -EINTR ? -ERESTART : r;
 }
 
-static long check_read(struct file *f, const u64 *a)
+static long check_transfer(struct file *f, const u64 *a, bool write)
 {
-	if (!file_readable(f))
+	if (!(write ? file_writable(f) : file_readable(f)))
 		return -EBADF;
 	if (!user_range_ok(a[1], a[2]))
 		return -EFAULT;
-	return f->ops->read ? 0 : -EINVAL;
+	return (write ? f->ops->write : f->ops->read) ? 0 : -EINVAL;
 }
 
-static long check_write(struct file *f, const u64 *a)
-{
-	if (!file_writable(f))
-		return -EBADF;
-	if (!user_range_ok(a[1], a[2]))
-		return -EFAULT;
-	return f->ops->write ? 0 : -EINVAL;
-}
-
-static async long sys_read(struct co *co, const u64 *a)
+/* One buffer, at the file's own position. */
+static inline __attribute__((always_inline)) async long
+transfer_one(struct co *co, const u64 *a, const bool write)
 {
 	struct { struct file *file; struct uio u; } *f = co_frame(co);
 	long r;
@@ -80,7 +73,7 @@ static async long sys_read(struct co *co, const u64 *a)
 	f->file = file_current(a[0]);
 	if (unlikely(!f->file))
 		return -EBADF;
-	r = check_read(f->file, a);
+	r = check_transfer(f->file, a, write);
 	if (unlikely(r)) {
 		file_put(f->file);
 		return r;
@@ -88,42 +81,21 @@ static async long sys_read(struct co *co, const u64 *a)
 	uio_init(&f->u, a[1], a[2]);
 	f->u.nowait = f->file->flags & O_NONBLOCK;
 	do {
-		await(r = f->file->ops->read(co, f->file, &f->u, &f->file->pos));
+		if (write)
+			await(r = f->file->ops->write(co, f->file, &f->u, &f->file->pos));
+		else
+			await(r = f->file->ops->read(co, f->file, &f->u, &f->file->pos));
 		if (likely(!f->u.fault))
 			break;
-		await(r = uio_retry(&f->u, true));
+		await(r = uio_retry(&f->u, !write));
 	} while (!r);
 	file_put(f->file);
 	return moved(&f->u, r);
 	co_end();
 }
 
-static async long sys_write(struct co *co, const u64 *a)
-{
-	struct { struct file *file; struct uio u; } *f = co_frame(co);
-	long r;
-
-	co_begin(f);
-	f->file = file_current(a[0]);
-	if (unlikely(!f->file))
-		return -EBADF;
-	r = check_write(f->file, a);
-	if (unlikely(r)) {
-		file_put(f->file);
-		return r;
-	}
-	uio_init(&f->u, a[1], a[2]);
-	f->u.nowait = f->file->flags & O_NONBLOCK;
-	do {
-		await(r = f->file->ops->write(co, f->file, &f->u, &f->file->pos));
-		if (likely(!f->u.fault))
-			break;
-		await(r = uio_retry(&f->u, false));
-	} while (!r);
-	file_put(f->file);
-	return moved(&f->u, r);
-	co_end();
-}
+static async long sys_read(struct co *co, const u64 *a) { return transfer_one(co, a, false); }
+static async long sys_write(struct co *co, const u64 *a) { return transfer_one(co, a, true); }
 
 /* In one go, when that is all it takes. */
 static async long quick_read(struct co *co, const u64 *a)
@@ -391,10 +363,12 @@ static long resolve_flags(u64 resolve, u32 *walk)
 	static const struct { u64 flag; u32 walk; } map[] = {
 		{ RESOLVE_NO_XDEV, WALK_NO_XDEV }, { RESOLVE_NO_MAGICLINKS, WALK_NO_MAGIC },
 		{ RESOLVE_NO_SYMLINKS, WALK_NO_LINKS }, { RESOLVE_BENEATH, WALK_BENEATH },
-		{ RESOLVE_IN_ROOT, WALK_IN_ROOT },
+		{ RESOLVE_IN_ROOT, WALK_IN_ROOT }, { RESOLVE_CACHED, WALK_CACHED },
 	};
 
 	*walk = 0;
+	if ((resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT)) == (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
+		return -EINVAL;
 	for (u32 i = 0; i < ARRAY_SIZE(map); i++)
 		if (resolve & map[i].flag) {
 			resolve &= ~map[i].flag;
@@ -422,6 +396,8 @@ static async long sys_openat2(struct co *co, const u64 *a)
 		return r;
 	if (how.flags >> 32 || how.mode & ~(u64)I_PERM)
 		return -EINVAL;
+	if (walk & WALK_CACHED && how.flags & (O_CREAT | O_TRUNC | __O_TMPFILE))
+		return -EAGAIN;
 	return open_file(co, a, how.flags, how.mode, walk);
 }
 
@@ -573,7 +549,22 @@ static bool may_lock(const struct file *f, enum lock_type type)
 	return type == LOCK_READ ? file_readable(f) : type == LOCK_NONE || file_writable(f);
 }
 
-static async long record_lock(struct file *f, u32 cmd, uaddr_t at)
+/* What a program waited for after another thread had closed the descriptor nobody would give up. */
+static long lock_kept(struct file *f, u64 fd, struct lock_range *r)
+{
+	struct file *now = file_current(fd);
+	bool closed = now != f;
+	long err;
+
+	file_put(now);
+	if (!closed || r->type == LOCK_NONE)
+		return 0;
+	r->type = LOCK_NONE;
+	err = lock_set(f->inode, r, false);
+	return err ? err : -EBADF;
+}
+
+static async long record_lock(struct file *f, u64 fd, u32 cmd, uaddr_t at)
 {
 	bool ofd = cmd == F_OFD_GETLK || cmd == F_OFD_SETLK || cmd == F_OFD_SETLKW;
 	struct lock_range r = { .kind = LOCK_RECORD };
@@ -591,6 +582,8 @@ static async long record_lock(struct file *f, u32 cmd, uaddr_t at)
 	if (!may_lock(f, r.type))
 		return -EBADF;
 	err = lock_set(f->inode, &r, cmd == F_SETLKW || cmd == F_OFD_SETLKW);
+	if (!err && !ofd)
+		err = lock_kept(f, fd, &r);
 	return err == -EINTR ? -ERESTART : err;
 }
 
@@ -626,7 +619,7 @@ static async long file_control(struct file *f, u64 fd, u32 cmd, u64 arg)
 		return set_flags(f, arg);
 	case F_GETLK: case F_SETLK: case F_SETLKW:
 	case F_OFD_GETLK: case F_OFD_SETLK: case F_OFD_SETLKW:
-		return record_lock(f, cmd, arg);
+		return record_lock(f, fd, cmd, arg);
 	case F_GETPIPE_SZ: case F_SETPIPE_SZ:
 		return pipe_size_call(f, cmd == F_SETPIPE_SZ, (u32)arg);
 	case F_GET_SEALS:
@@ -641,31 +634,46 @@ static async long file_control(struct file *f, u64 fd, u32 cmd, u64 arg)
 
 static async long sys_fcntl(struct co *co, const u64 *a)
 {
-	struct file *f = file_current(a[0]);
+	struct { struct file *file; } *f = co_frame(co);
 	long r;
 
-	if (!f)
+	co_begin(f);
+	f->file = file_current(a[0]);
+	if (!f->file)
 		return -EBADF;
-	r = file_control(f, (u32)a[0], (u32)a[1], a[2]);
-	file_put(f);
+	await(r = file_control(f->file, (u32)a[0], (u32)a[1], a[2]));
+	file_put(f->file);
 	return r;
+	co_end();
+}
+
+static async long file_lock(struct file *f, u32 op, bool wait)
+{
+	struct lock_range r = { .kind = LOCK_WHOLE, .owner = f, .pid = -1, .end = INT64_MAX };
+	long err;
+
+	if (f->flags & O_PATH)
+		return -EBADF;
+	if (op != FLOCK_SH && op != FLOCK_EX && op != FLOCK_UN)
+		return -EINVAL;
+	r.type = op == FLOCK_SH ? LOCK_READ : op == FLOCK_EX ? LOCK_EXCLUSIVE : LOCK_NONE;
+	err = lock_set(f->inode, &r, wait);
+	return err == -EINTR ? -ERESTART : err;
 }
 
 static async long sys_flock(struct co *co, const u64 *a)
 {
-	struct file *f = file_current(a[0]);
-	u32 op = (u32)a[1] & ~FLOCK_NB;
-	struct lock_range r = { .kind = LOCK_WHOLE, .owner = f, .pid = -1, .end = INT64_MAX };
-	long err;
+	struct { struct file *file; } *f = co_frame(co);
+	long r;
 
-	if (!f)
+	co_begin(f);
+	f->file = file_current(a[0]);
+	if (!f->file)
 		return -EBADF;
-	r.type = op == FLOCK_SH ? LOCK_READ : op == FLOCK_EX ? LOCK_EXCLUSIVE : LOCK_NONE;
-	err = f->flags & O_PATH ? -EBADF : op == FLOCK_SH || op == FLOCK_EX || op == FLOCK_UN ? 0 : -EINVAL;
-	if (!err)
-		err = lock_set(f->inode, &r, !(a[1] & FLOCK_NB));
-	file_put(f);
-	return err == -EINTR ? -ERESTART : err;
+	await(r = file_lock(f->file, (u32)a[1] & ~FLOCK_NB, !(a[1] & FLOCK_NB)));
+	file_put(f->file);
+	return r;
+	co_end();
 }
 
 /* Requests that are the same for every file; -ENOTTY: none of them. */

@@ -224,6 +224,7 @@ static async long sys_setgroups(struct co *co, const u64 *a)
 		return r;
 	memcpy(p->groups, new, n * sizeof(u32));
 	p->group_count = n;
+	fs_context_set_groups(thread_current()->fs, new, n);
 	return 0;
 }
 

@@ -293,7 +293,7 @@ static long check_access(struct inode *ip, u32 want, bool effective)
 		return -EROFS;
 	if (effective)
 		return inode_access(fs_current(), ip, want);
-	return inode_access_as(p->uid, p->gid, ip, want);
+	return inode_access_as(fs_current(), p->uid, p->gid, ip, want);
 }
 
 static async long access(const u64 *a, u32 flags)
@@ -332,7 +332,7 @@ static long set_mode(struct inode *ip, u32 mode)
 		return r;
 	if (inode_kind(ip) == I_LNK)
 		return -EOPNOTSUPP;
-	if (c->fsuid && c->fsgid != ip->gid)
+	if (c->fsuid && !fs_in_group(c, ip->gid))
 		mode &= ~I_SGID;
 	if (ip->fs->disk) {
 		struct attributes at = { .set = A_MODE, .mode = mode & I_PERM };
@@ -345,28 +345,30 @@ static long set_mode(struct inode *ip, u32 mode)
 	return 0;
 }
 
-static async long sys_fchmod(struct co *co, const u64 *a)
+/* The end of a call that looked for @ip with the result @r: the change itself. */
+static long chmod_found(long r, struct inode *ip, u32 mode)
 {
-	struct inode *ip;
-	long r = find_file(a[0], &ip);
-
 	if (r)
 		return r;
-	r = set_mode(ip, a[1]);
+	r = set_mode(ip, mode);
 	inode_put(ip);
 	return r;
 }
 
+static async long sys_fchmod(struct co *co, const u64 *a)
+{
+	struct inode *ip = NULL;
+	long r = find_file(a[0], &ip);
+
+	return chmod_found(r, ip, a[1]);
+}
+
 static async long sys_fchmodat(struct co *co, const u64 *a)
 {
-	struct inode *ip;
+	struct inode *ip = NULL;
 	long r = find_inode((s32)a[0], a[1], 0, &ip);
 
-	if (r)
-		return r;
-	r = set_mode(ip, a[2]);
-	inode_put(ip);
-	return r;
+	return chmod_found(r, ip, a[2]);
 }
 
 /* The superuser may do all; an owner may give a file to a group he is in. */
@@ -378,7 +380,7 @@ static long may_chown(struct inode *ip, u32 uid, u32 gid)
 		return 0;
 	if (c->fsuid != ip->uid || (uid != KEEP_ID && uid != ip->uid))
 		return -EPERM;
-	return gid == KEEP_ID || gid == ip->gid || gid == c->fsgid ? 0 : -EPERM;
+	return gid == KEEP_ID || gid == ip->gid || fs_in_group(c, gid) ? 0 : -EPERM;
 }
 
 /* Whoever gets a file gets no rights of its owner with it. */
@@ -415,32 +417,33 @@ static long set_owner(struct inode *ip, u32 uid, u32 gid)
 	return 0;
 }
 
-static async long sys_fchown(struct co *co, const u64 *a)
+static long chown_found(long r, struct inode *ip, u32 uid, u32 gid)
 {
-	struct inode *ip;
-	long r = find_file(a[0], &ip);
-
 	if (r)
 		return r;
-	r = set_owner(ip, a[1], a[2]);
+	r = set_owner(ip, uid, gid);
 	inode_put(ip);
 	return r;
+}
+
+static async long sys_fchown(struct co *co, const u64 *a)
+{
+	struct inode *ip = NULL;
+	long r = find_file(a[0], &ip);
+
+	return chown_found(r, ip, a[1], a[2]);
 }
 
 static async long sys_fchownat(struct co *co, const u64 *a)
 {
 	u32 flags = a[4];
-	struct inode *ip;
+	struct inode *ip = NULL;
 	long r;
 
 	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
 		return syscall_refuse(-EINVAL, "fchownat flags", flags);
 	r = find_inode((s32)a[0], a[1], flags, &ip);
-	if (r)
-		return r;
-	r = set_owner(ip, a[2], a[3]);
-	inode_put(ip);
-	return r;
+	return chown_found(r, ip, a[2], a[3]);
 }
 
 /* --- times ---------------------------------------------------------------------------------------------------------- */
@@ -469,7 +472,7 @@ static long set_times(struct inode *ip, const struct timespec_k *t)
 	u64 now = clock_real();
 	long r = writable_fs(ip);
 
-	if (r || both(t, UTIME_OMIT))
+	if (r)
 		return r;
 	if (inode_owned(fs_current(), ip)) {
 		if (!both(t, UTIME_NOW))
@@ -498,10 +501,12 @@ static async long sys_utimensat(struct co *co, const u64 *a)
 	struct inode *ip = NULL;
 	long r;
 
-	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
-		return syscall_refuse(-EINVAL, "utimensat flags", flags);
 	if (a[2] && (r = user_get(t, a[2])))
 		return r;
+	if (both(t, UTIME_OMIT))
+		return 0;
+	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return syscall_refuse(-EINVAL, "utimensat flags", flags);
 	if (bad_time(&t[0]) || bad_time(&t[1]))
 		return -EINVAL;
 	r = a[1] ? find_inode((s32)a[0], a[1], flags, &ip) : flags ? -EINVAL : find_file(a[0], &ip);
