@@ -44,8 +44,14 @@ CLANG	?= clang
 WARN	:= -Wall -Wextra -Werror -Wno-unused-parameter -Wimplicit-fallthrough
 KINC	= -I. -Iarch/$(ARCH) -isystem lib/shim -isystem $(GEN) -isystem $(call once,GCC_INC,$(CC) -print-file-name=include)
 MACHINE.riscv64 := -mcmodel=medany -march=rv64imac_zicsr_zifencei -mabi=lp64
+# KASAN: the compiler calls core/kasan.c before each access; the number is where shadow memory lies.
+KASAN.riscv64	:= 0xdffffff000000000
+KASAN	:= -fsanitize=kernel-address -fasan-shadow-offset=$(KASAN.$(ARCH)) --param asan-instrumentation-with-call-threshold=0 \
+	  --param asan-globals=1 --param asan-stack=1 -fsanitize-address-use-after-scope
+WRAPPED	:= memcpy memmove memset memcmp arch_copy_in arch_copy_out arch_string_in
 MODE.release	:= -O2 -fomit-frame-pointer
-MODE.debug	:= -O1 -fno-omit-frame-pointer -fsanitize=undefined -fsanitize-undefined-trap-on-error -DCHECKED -Wno-maybe-uninitialized
+MODE.debug	:= -O1 -fno-omit-frame-pointer -fsanitize=undefined -fsanitize-undefined-trap-on-error -DCHECKED -DKASAN=$(KASAN.$(ARCH)) -Wno-maybe-uninitialized
+LINK.debug	:= -Wl,--defsym=kasan=1 $(WRAPPED:%=-Wl,--wrap=%)
 KFLAGS	= -std=gnu11 -g -ffreestanding -nostdinc -fno-pic $(MACHINE.$(ARCH)) $(MODE.$(MODE)) \
 	  -fno-strict-aliasing -fno-common -fno-stack-protector -fno-asynchronous-unwind-tables \
 	  -ffile-prefix-map=$(CURDIR)=. $(WARN) -Wjump-misses-init $(KINC) $(EXTRA)
@@ -58,8 +64,13 @@ WEIR_ELF := $(OUT)/weir.elf
 
 kernel: $(WEIR_ELF)
 
+# Not these: they run before there is shadow, or are what looks at it.
+NO_KASAN := arch/$(ARCH)/boot arch/$(ARCH)/shadow core/kasan core/check mem/heap_check lib/memory
+$(OUT)/%.o: SANITIZE = $(if $(filter debug,$(MODE)),$(KASAN))
+$(NO_KASAN:%=$(OUT)/%.o): SANITIZE :=
+
 LINK	= $(CC) -nostdlib -static -no-pie -T arch/$(ARCH)/kernel.ld $(MACHINE.$(ARCH)) \
-	  -Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,--no-warn-rwx-segments
+	  -Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,--no-warn-rwx-segments $(LINK.$(MODE))
 
 $(WEIR_ELF): $(KOBJ) arch/$(ARCH)/kernel.ld
 	$(call say,LD,$@)
@@ -71,7 +82,7 @@ $(WEIR_ELF): $(KOBJ) arch/$(ARCH)/kernel.ld
 $(OUT)/%.o: %.c $(GEN)/done $(OUT)/flags
 	$(call say,CC,$<)
 	$Q mkdir -p $(@D)
-	$Q $(CC) $(KFLAGS) -MMD -MP -c $< -o $@
+	$Q $(CC) $(KFLAGS) $(SANITIZE) -MMD -MP -c $< -o $@
 
 $(OUT)/%.o: %.S $(GEN)/done $(OUT)/flags
 	$(call say,AS,$<)
@@ -97,7 +108,7 @@ $(OUT)/arch/$(ARCH)/vdso_image.o: EXTRA += -Wa,-I$(OUT)
 $(OUT)/libfdt/%.o: $(DEPS)/setup.mk $(GEN)/done $(OUT)/flags
 	$(call say,CC,libfdt/$*.c)
 	$Q mkdir -p $(@D)
-	$Q $(CC) $(KFLAGS) -w -MMD -MP -c $(DEPS)/libfdt/$*.c -o $@
+	$Q $(CC) $(KFLAGS) $(SANITIZE) -w -MMD -MP -c $(DEPS)/libfdt/$*.c -o $@
 
 # Generated files are touched only when their text changes.
 write_if_changed = mkdir -p $(@D); cat >$@.new; cmp -s $@.new $@ && rm $@.new || mv $@.new $@
@@ -110,7 +121,7 @@ $(OUT)/build_id.o: $(OUT)/build_id.c
 	$Q $(CC) $(KFLAGS) -c $< -o $@
 
 $(OUT)/flags: FORCE
-	$Q echo '$(CC) $(KFLAGS)' | { $(write_if_changed); }
+	$Q echo '$(CC) $(KFLAGS) $(KASAN)' | { $(write_if_changed); }
 
 # Headers we take from the system: queues and trees, Linux's user interface, libfdt.
 $(GEN)/done: $(DEPS)/setup.mk
@@ -137,7 +148,8 @@ MEM_LINKS := $(filter-out %_test.c %_fuzz.c,$(wildcard mem/*.c)) lib/print.c \
 	  $(addprefix core/,exec.c rcu.c event.c task.c wait.c timer.c clock.c log.c panic.c check.c) arch/host/cpu.c arch/host/mmu.c
 FS_LINKS := $(MEM_LINKS) $(filter-out %_test.c %_fuzz.c,$(wildcard fs/*.c fs/*/*.c)) dev/blk.c dev/partition.c \
 	  $(addprefix lib/,partition.c crc32.c text.c cpio.c)
-links	= $(shell sed -n 's,^// links: *,,p' $1)
+# The heap is two files.
+links	= $(patsubst mem/heap.c,mem/heap.c mem/heap_check.c,$(shell sed -n 's,^// links: *,,p' $1))
 UFLAGS	= -std=gnu11 -g -O1 -fno-omit-frame-pointer -fno-strict-aliasing $(WARN) -I. -Iarch/host -isystem $(DEPS)/libfdt -DHOST_TEST -DCHECKED -pthread
 SAN	= -fsanitize=address,undefined -fno-sanitize-recover=all
 

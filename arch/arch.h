@@ -82,6 +82,12 @@ void arch_tlb_range_on(u64 harts, uaddr_t start, u64 size);
 enum kmap { KMAP_R = 1, KMAP_W = 2, KMAP_X = 4, KMAP_DEVICE = 8 };
 long arch_kmap(uintptr_t va, paddr_t pa, size_t size, u32 flags);
 
+/* Checked build, boot: map the shadow of memory, at @va by KASAN's rule, to [@pa, @pa + size), which
+ * is aligned to and in pieces of PT_SPAN.  -E2BIG: more than the machine has tables for. */
+long arch_shadow_map(uintptr_t va, paddr_t pa, size_t size);
+/* Checked build: who called this function, and who called those, innermost first; how many. */
+u32 arch_backtrace(u64 *pc, u32 max);
+
 /* --- a program's memory -------------------------------------------------------------------------- */
 
 /* Copy; the result is the number of bytes NOT copied: the fault is at that distance from the

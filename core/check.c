@@ -4,9 +4,13 @@
  * of 0xa5, the stack below a poll is overwritten, one poll in eight is repeated for no reason,
  * functions that start over are now and then made to (co_again), a frame resumed by another
  * function, a lock held across a wait, taken twice or in an interrupt is a panic.
+ *
+ * To KASAN headers of frames are red zones, and so is all behind the last frame claimed.  Hence only
+ * this file, which is compiled without it, touches headers.
  */
 #include <string.h>
 #include "core/check.h"
+#include "core/kasan.h"
 #include "core/log.h"
 #include "core/wait.h"
 
@@ -65,7 +69,22 @@ bool check_no_switch(void)
 
 /* --- frames ------------------------------------------------------------------------------------ */
 
-void co_enter(struct co *co, void *f, size_t size, const char *fn)
+no_kasan u32 co_line(const struct co *co) { return co->at; }
+no_kasan void co_afresh(struct co *co) { co->at = 0; }
+
+/* A frame of @size bytes at @f is now the last one of @t: poison what those before it have used. */
+static void claim(struct task *t, void *f, size_t size)
+{
+	uintptr_t end = align_up((uintptr_t)f + size, 8), used = (uintptr_t)t->frames + t->high;
+
+	kasan_unpoison(f, size);
+	if (end < used)
+		kasan_poison((void *)end, used - end, KASAN_FRAME);
+	memset(f, POISON, size);
+	t->high = max(t->high, (u32)(end - (uintptr_t)t->frames));
+}
+
+no_kasan void co_enter(struct co *co, void *f, size_t size, const char *fn)
 {
 	struct task *t = task_current();
 	uintptr_t end = (uintptr_t)f + size;
@@ -80,11 +99,10 @@ void co_enter(struct co *co, void *f, size_t size, const char *fn)
 		log_warn("%s: no room for its frame in task %s", fn, t->name);
 		return;					/* co_begin() fails with -ENOMEM */
 	}
-	memset(f, POISON, size);
-	t->high = max(t->high, (u32)(end - (uintptr_t)t->frames));
+	claim(t, f, size);
 }
 
-void co_leave(void *f, u32 at, const char *fn)
+no_kasan void co_leave(void *f, u32 at, const char *fn)
 {
 	if (spin_held())
 		panic("%s:%u: await with %u spin locks held", fn, at & 0xffff, spin_held());

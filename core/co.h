@@ -66,7 +66,7 @@ static inline uintptr_t co_limit(void) { return task_current()->frames_end; }
 /* Begin the body of a function whose frame is @f. */
 #define co_begin(f)								\
 	_Static_assert(_Alignof(__typeof__(*(f))) <= 8, "frame alignment");	\
-	const u32 co_at = co->at;						\
+	const u32 co_at = co_line(co);						\
 	co_enter(co, f, sizeof(*(f)), __func__);				\
 	co = (struct co *)((char *)co + CO_SIZE(f));				\
 	switch (CO_BIAS + __builtin_expect(co_at, 0)) {				\
@@ -76,7 +76,7 @@ static inline uintptr_t co_limit(void) { return task_current()->frames_end; }
 
 /* Evaluate @call, now and at every later poll, until it is not PENDING. */
 #define await(call) do {							\
-		co->at = 0;							\
+		co_afresh(co);							\
 		__attribute__((fallthrough));					\
 	case CO_BIAS + CO_AT(f):						\
 		if (unlikely((call) == PENDING)) {				\
@@ -101,7 +101,7 @@ static inline uintptr_t co_limit(void) { return task_current()->frames_end; }
 
 /* Suspend once; go on after the next wakeup, whatever its cause. */
 #define co_pause() do {								\
-		co->at = 0;							\
+		co_afresh(co);							\
 		co_leave(f, CO_AT(f), __func__);				\
 		return PENDING;							\
 	case CO_BIAS + CO_AT(f):;						\
@@ -122,10 +122,14 @@ __attribute__((error("coroutine body must end in a return")))
 #endif
 void co_no_return(void);
 
-#ifdef CHECKED			/* checks and poisons: core/check.c */
+#ifdef CHECKED			/* checks and poisons: core/check.c.  Headers are red zones. */
+u32 co_line(const struct co *co);
+void co_afresh(struct co *co);
 void co_enter(struct co *co, void *f, size_t size, const char *fn);
 void co_leave(void *f, u32 at, const char *fn);
 #else
+#define co_line(co)	((co)->at)		/* where it waits; 0: nowhere, it begins */
+#define co_afresh(co)	((co)->at = 0)		/* the function called with @co begins */
 static inline void co_leave(void *f, u32 at, const char *fn)
 {
 	((struct co *)f)[-1] = (struct co){ at, (u32)(uintptr_t)fn };

@@ -205,7 +205,7 @@ async long rcu_wait(struct co *co)
 
 async long rcu_settle(struct co *co)
 {
-	if (likely(!co->at && rcu_waiting() < RCU_MANY))
+	if (likely(!co_line(co) && rcu_waiting() < RCU_MANY))
 		return 0;
 	return rcu_wait(co);
 }

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 #include "core/check.h"
+#include "core/kasan.h"
 #include "core/log.h"
 
 void task_init(struct task *t, const char *name, u32 frames,
@@ -15,8 +16,9 @@ void task_init(struct task *t, const char *name, u32 frames,
 	t->main = main;
 	t->exit = exit;
 	t->frames_end = (uintptr_t)t->frames + align_down(frames, 8);
+	kasan_poison(t->frames, align_down(frames, 8), KASAN_FRAME);
 	if (frames >= sizeof(struct co))
-		((struct co *)t->frames)->at = 0;
+		co_afresh((struct co *)t->frames);
 }
 
 /* A sleeper stores its mode and then looks at pending; we store pending and then look at its mode:
@@ -35,7 +37,7 @@ void task_interrupt(struct task *t, u32 what)
 /* Names of functions are constants of the image, which is less than 2 GiB long: near this one. */
 const char co_text[] = "co_text";
 
-const char *co_name(const struct co *c)
+no_kasan const char *co_name(const struct co *c)
 {
 	return (const char *)((uintptr_t)co_text + (s32)(c->fn - (u32)(uintptr_t)co_text));
 }
@@ -47,7 +49,7 @@ static bool asleep(const struct task *t)
 }
 
 /* A header of a task that still sleeps afterwards was whole when it was read. */
-bool task_next_wait(const struct task *t, uintptr_t *at, const char **function, u32 *line)
+no_kasan bool task_next_wait(const struct task *t, uintptr_t *at, const char **function, u32 *line)
 {
 	uintptr_t here = *at ? *at : (uintptr_t)t->frames;
 	struct co c;
@@ -63,7 +65,7 @@ bool task_next_wait(const struct task *t, uintptr_t *at, const char **function, 
 	return true;
 }
 
-void task_backtrace(const struct task *t)
+no_kasan void task_backtrace(const struct task *t)
 {
 	const struct co *c = (const struct co *)t->frames;
 

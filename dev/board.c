@@ -455,6 +455,7 @@ void board_args_check(void)
 {
 	static const char *const known[] = {
 		"log", "slots", "failfast", "seed", "noaslr", "tty", "regs", "initrd", "root",
+		"kasan-test",
 	};
 	const char *w = board.bootargs;
 	size_t len;

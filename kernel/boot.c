@@ -5,6 +5,7 @@
  */
 #include <string.h>
 #include "arch/arch.h"
+#include "core/kasan.h"
 #include "core/log.h"
 #include "core/time.h"
 #include "dev/driver.h"
@@ -73,17 +74,19 @@ static const struct range *first_taken(paddr_t at, paddr_t end)
 	return first;
 }
 
-/* A free place for @size bytes, or 0. */
-static paddr_t find_room(paddr_t base, paddr_t end, u64 size)
+/* A place for @size bytes that is free and is now taken, at a multiple of @align. */
+static paddr_t find_room(paddr_t base, paddr_t end, u64 size, u64 align)
 {
 	const struct range *r;
 
-	for (paddr_t at = align_up(base, PAGE_SIZE); at + size <= end; at = r->end) {
+	for (paddr_t at = align_up(base, align); at + size <= end; at = align_up(r->end, align)) {
 		r = first_taken(at, at + size);
-		if (!r)
-			return at;
+		if (r)
+			continue;
+		take(at, at + size);
+		return at;
 	}
-	return 0;
+	panic("%lu MiB of memory are too few", (end - base) >> 20);
 }
 
 static void free_rest(paddr_t at, paddr_t end)
@@ -102,7 +105,7 @@ void boot_memory(void)
 {
 	paddr_t base = align_up(board.memory[0].base, PAGE_SIZE);
 	paddr_t end = align_down(board.memory[0].base + board.memory[0].size, PAGE_SIZE);
-	paddr_t array;
+	paddr_t array, shadow;
 
 	if (board.initrd_start < base || board.initrd_end > end) {
 		if (board.initrd_end)
@@ -113,11 +116,10 @@ void boot_memory(void)
 	take(board.initrd_start, board.initrd_end);
 	for (u32 i = 0; i < board.reserved_count; i++)
 		take(board.reserved[i].base, board.reserved[i].base + board.reserved[i].size);
-	array = find_room(base, end, page_array_bytes(end - base));
-	if (!array)
-		panic("%lu MiB of memory are too few", (end - base) >> 20);
-	take(array, array + page_array_bytes(end - base));
+	array = find_room(base, end, page_array_bytes(end - base), PAGE_SIZE);
+	shadow = find_room(base, end, kasan_shadow_bytes(base, end - base), PT_SPAN);
 	page_init_range(base, end - base, array);
+	kasan_start(base, end - base, shadow, heap_describe);
 	free_rest(base, end);
 }
 

@@ -8,3 +8,9 @@ void boot_memory(void);
 void boot_random(void);
 void boot_files(void);
 void boot_harts(void);
+
+#ifdef CHECKED
+bool selftest_start(void);		/* selftest.c: true if the command line asks for one */
+#else
+static inline bool selftest_start(void) { return false; }
+#endif

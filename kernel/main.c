@@ -32,7 +32,8 @@ void kernel_main(u32 hart, const void *dtb)
 	boot_files();				/* root, /dev, /proc, the archive */
 	timeline_start();			/* tracepoints, if they are wanted */
 	boot_harts();				/* they look for work at once */
-	batch_start();				/* the first task */
+	if (!selftest_start())			/* checked build: a mistake on purpose */
+		batch_start();			/* the first task */
 	arch_seal();				/* what was set once stays */
 	exec_run();				/* never returns */
 }

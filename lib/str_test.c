@@ -19,7 +19,10 @@ void *our_memcpy(void *d, const void *s, size_t n);
 void *our_memmove(void *d, const void *s, size_t n);
 void *our_memset(void *d, int c, size_t n);
 size_t our_strlen(const char *s);
+#include "lib/memory.c"
+#define plain_loop plain_string_loop
 #include "lib/str.c"
+#undef plain_loop
 #undef memcpy
 #undef memmove
 #undef memset

@@ -7,32 +7,13 @@
  * partial list.  One empty page a slab is kept.  Classes are powers of two and three quarters of them.
  * slab.lock guards a slab and its pages; page.c's locks are taken inside it.
  *
- * The checked build puts a mark behind each object that says whether it is in use, fills free ones
- * with FREED and so finds double frees, writes behind the end and writes after free.
+ * What the checked build adds is in heap_check.c.
  */
 #include <string.h>
 #include "core/log.h"
-#include "mem/heap.h"
-#include "mem/page.h"
+#include "mem/heap_private.h"
 
-#ifdef CHECKED
-enum { checked = 1 };
-#else
-enum { checked = 0 };
-#endif
-
-enum { LARGEST = 2048, MAX_ORDER = 3, HEADER = 64, FREED = 0x6b };
-#define MARK_USED	0x5553454469d3a7c1ul
-#define MARK_FREE	0x46524545d2964be3ul
-
-struct slab_page {
-	struct slab		*slab;
-	struct slab_page	*next, **prev;		/* in slab->partial; prev NULL: full */
-	void			*free;			/* freed objects */
-	u32			used;			/* objects in use */
-	u32			fresh;			/* objects ever cut off */
-};
-_Static_assert(sizeof(struct slab_page) <= HEADER, "");
+enum { LARGEST = 2048, MAX_ORDER = 3 };
 
 #define CLASS(n) { .name = "heap-" #n, .size = n, .align = 8 }
 static struct slab classes[] = {
@@ -77,7 +58,7 @@ static void slab_set_up(struct slab *s)
 {
 	u32 best = 0;
 
-	s->stride = align_up(max(s->size, 8u) + (checked ? 8 : 0), max(min(s->align, 16u), 8u));
+	s->stride = align_up(align_up(max(s->size, 8u), 8) + CHECK_ROOM, max(min(s->align, 16u), 8u));
 	for (u32 order = 1; order <= MAX_ORDER; order++)
 		if (waste(s, best) > PAGE_SIZE / 16 && waste(s, order) < waste(s, best))
 			best = order;
@@ -104,6 +85,7 @@ static struct slab_page *slab_page_new(struct slab *s)
 	}
 	sp = page_virt(p);
 	*sp = (struct slab_page){ .slab = s };
+	heap_check_page(sp);
 	list_add(s, sp);
 	s->pages++;
 	s->empty++;
@@ -122,49 +104,9 @@ static void slab_page_free(struct slab *s, struct slab_page *sp)
 	page_free(p);
 }
 
-static struct slab_page *page_of(const void *object)
-{
-	struct page *p = virt_page(object);
-	uintptr_t n = p - pages;
-
-	return page_virt(&pages[n & -(1ul << p->order)]);
-}
-
-/* --- the checked build ------------------------------------------------------------------------ */
-
-static u64 *mark_of(const struct slab *s, void *object)
-{
-	return (u64 *)((char *)object + s->stride - 8);
-}
-
-static void check_alloc(struct slab *s, void *object, bool fresh)
-{
-	u8 *b = object;
-
-	if (!fresh && *mark_of(s, object) != MARK_FREE)
-		panic("heap: %s %p: written behind its end when free", s->name, object);
-	for (u32 i = 8; !fresh && i < s->size; i++)
-		if (b[i] != FREED)
-			panic("heap: %s %p: written after free at +%u", s->name, object, i);
-	*mark_of(s, object) = MARK_USED;
-	memset(b, 0xa5, s->stride - 8);
-}
-
-static void check_free(struct slab *s, void *object)
-{
-	u64 mark = *mark_of(s, object);
-
-	if (mark == MARK_FREE)
-		panic("heap: %s %p: freed twice", s->name, object);
-	if (mark != MARK_USED)
-		panic("heap: %s %p: written behind its end", s->name, object);
-	*mark_of(s, object) = MARK_FREE;
-	memset(object, FREED, s->stride - 8);
-}
-
 /* --- objects ---------------------------------------------------------------------------------- */
 
-static inline void *slab_take(struct slab *s)
+static inline void *slab_take(struct slab *s, size_t n, void *pc)
 {
 	struct slab_page *sp = s->partial;
 	bool fresh = false;
@@ -174,7 +116,7 @@ static inline void *slab_take(struct slab *s)
 		return NULL;
 	object = sp->free;
 	if (object) {
-		sp->free = *(void **)object;
+		sp->free = link_get(object);
 	} else {
 		object = (char *)sp + HEADER + (size_t)sp->fresh++ * s->stride;
 		fresh = true;
@@ -184,8 +126,7 @@ static inline void *slab_take(struct slab *s)
 	if (unlikely(sp->used == s->per_page))
 		list_remove(sp);
 	s->objects++;
-	if (checked)
-		check_alloc(s, object, fresh);
+	heap_check_alloc(s, object, n, fresh, pc);
 	return object;
 }
 
@@ -199,30 +140,79 @@ static __attribute__((noinline)) void slab_emptied(struct slab *s, struct slab_p
 
 static inline void slab_give(struct slab *s, struct slab_page *sp, void *object)
 {
-	if (checked)
-		check_free(s, object);
-	*(void **)object = sp->free;
+	link_set(object, sp->free);
 	sp->free = object;
-	s->objects--;
 	if (unlikely(!sp->prev))
 		list_add(s, sp);
 	if (unlikely(!--sp->used))
 		slab_emptied(s, sp);
 }
 
-void *slab_alloc(struct slab *s)
+static inline void *take(struct slab *s, size_t n, void *pc)
 {
 	guard(&s->lock);
-	return slab_take(s);
+	return slab_take(s, n, pc);
 }
+
+static void give(void *object)
+{
+	struct slab_page *sp = page_of(object);
+	guard(&sp->slab->lock);
+
+	slab_give(sp->slab, sp, object);
+}
+
+static bool quarantine_flush(void)
+{
+	void *object;
+	bool any = false;
+
+	for (; (object = quarantine_take(true)); any = true)
+		give(object);
+	return any;
+}
+
+static inline void *object_alloc(struct slab *s, size_t n, void *pc)
+{
+	void *object = take(s, n, pc);
+
+	if (checked && !object && quarantine_flush())
+		object = take(s, n, pc);
+	return object;
+}
+
+static void check_and_quarantine(struct slab *s, void *object, void *pc)
+{
+	spin_lock(&s->lock);
+	heap_check_free(s, object, pc);
+	s->objects--;
+	spin_unlock(&s->lock);
+	quarantine_add(object, s->stride);
+	while ((object = quarantine_take(false)))
+		give(object);
+}
+
+static inline void object_free(struct slab_page *sp, void *object, void *pc)
+{
+	struct slab *s = sp->slab;
+
+	if (checked) {
+		check_and_quarantine(s, object, pc);
+		return;
+	}
+	guard(&s->lock);
+	s->objects--;
+	slab_give(s, sp, object);
+}
+
+void *slab_alloc(struct slab *s) { return object_alloc(s, s->size, CALLER); }
 
 void slab_free(struct slab *s, void *object)
 {
 	if (!object)
 		return;
 	check((virt_page(object)->flags & PAGE_SLAB) && page_of(object)->slab == s);
-	guard(&s->lock);
-	slab_give(s, page_of(object), object);
+	object_free(page_of(object), object, CALLER);
 }
 
 /* --- the heap --------------------------------------------------------------------------------- */
@@ -261,6 +251,7 @@ static __attribute__((noinline)) void *large_alloc(size_t n)
 		return NULL;
 	atomic_fetch_add_explicit(
 		&heap.large_bytes, (u64)PAGE_SIZE << p->order, memory_order_relaxed);
+	heap_check_resize(page_virt(p), n, (size_t)PAGE_SIZE << p->order);
 	return page_virt(p);
 }
 
@@ -273,16 +264,18 @@ static __attribute__((noinline)) void large_free(void *block, struct page *p)
 	page_free(p);
 }
 
-void *heap_alloc(size_t n)
+static inline void *alloc(size_t n, void *pc)
 {
 	if (unlikely(n - 1 >= LARGEST))
-		return n ? large_alloc(n) : slab_alloc(&classes[0]);
-	return slab_alloc(class_of(n));
+		return n ? large_alloc(n) : object_alloc(&classes[0], n, pc);
+	return object_alloc(class_of(n), n, pc);
 }
+
+void *heap_alloc(size_t n) { return alloc(n, CALLER); }
 
 void *heap_zero(size_t n)
 {
-	void *p = heap_alloc(n);
+	void *p = alloc(n, CALLER);
 
 	if (p)
 		memset(p, 0, n);
@@ -292,7 +285,7 @@ void *heap_zero(size_t n)
 char *heap_string(const char *s)
 {
 	size_t n = strlen(s) + 1;
-	char *copy = heap_alloc(n);
+	char *copy = alloc(n, CALLER);
 
 	return copy ? memcpy(copy, s, n) : NULL;
 }
@@ -306,9 +299,7 @@ void heap_free(void *block)
 		large_free(block, p);
 		return;
 	}
-	struct slab_page *sp = page_of(block);
-	guard(&sp->slab->lock);
-	slab_give(sp->slab, sp, block);
+	object_free(page_of(block), block, CALLER);
 }
 
 size_t heap_room(const void *block)
@@ -325,9 +316,11 @@ void *heap_grow(void *old, size_t old_size, size_t n)
 {
 	void *p;
 
-	if (old && n <= heap_room(old) && n > heap_room(old) / 2)
+	if (old && n <= heap_room(old) && n > heap_room(old) / 2) {
+		heap_check_resize(old, n, heap_room(old));
 		return old;
-	p = heap_alloc(n);
+	}
+	p = alloc(n, CALLER);
 	if (p && old) {
 		memcpy(p, old, min(old_size, n));
 		heap_free(old);
@@ -369,6 +362,7 @@ void heap_trim(void)
 {
 	struct slab *first;
 
+	quarantine_flush();
 	spin_lock(&heap.lock);
 	first = heap.slabs;			/* grows at its head only */
 	spin_unlock(&heap.lock);

@@ -18,6 +18,13 @@ u64 heap_bytes(void);			/* in use, slabs and large blocks, for leak counts */
 u64 heap_frames(void);			/* frames held by slabs and large blocks, full or not */
 void heap_trim(void);			/* give back slab pages that are empty */
 
+/* For reports of KASAN (core/kasan.h): what the address @at in a heap block or a frame belongs to. */
+#ifdef KASAN
+void heap_describe(uintptr_t at, u32 why);
+#else
+#define heap_describe NULL
+#endif
+
 /* Objects of one kind and size, packed without rounding to a class. */
 struct slab {
 	const char	*name;

@@ -10,11 +10,15 @@
  * a common list, linked through the frames themselves.  Only when a block is wanted that
  * the buddies do not have is the common list merged into them.
  *
+ * In the checked build the bytes of free frames are poisoned; only the functions marked no_kasan touch
+ * their links.
+ *
  * buddy.lock guards buddies and the common list.  Boot costs one store a frame and a few dozen
  * instructions a block.
  */
 #include <string.h>
 #include "core/cpu.h"
+#include "core/kasan.h"
 #include "core/log.h"
 #include "core/spin.h"
 #include "mem/page.h"
@@ -43,10 +47,11 @@ struct page *zero_page ro_after_init;
 
 /* --- whole frames ----------------------------------------------------------------------------- */
 
-void page_clear(void *page)
+no_kasan void page_clear(void *page)
 {
 	u64 *end = (u64 *)((char *)page + PAGE_SIZE);
 
+	kasan_check(page, PAGE_SIZE, true);
 	for (u64 *p = page; p < end; p += 64) {
 #pragma GCC unroll 64
 		for (int i = 0; i < 64; i++)
@@ -55,11 +60,13 @@ void page_clear(void *page)
 	}
 }
 
-void page_copy(void *restrict to, const void *restrict from)
+no_kasan void page_copy(void *restrict to, const void *restrict from)
 {
 	const u64 *s = from;
 	u64 *d = to, *end = d + PAGE_SIZE / 8;
 
+	kasan_check(from, PAGE_SIZE, false);
+	kasan_check(to, PAGE_SIZE, true);
 	for (; d < end; d += 64, s += 64) {
 #pragma GCC unroll 16
 		for (int i = 0; i < 64; i += 4) {
@@ -73,7 +80,7 @@ void page_copy(void *restrict to, const void *restrict from)
 
 /* --- buddies ---------------------------------------------------------------------------------- */
 
-static void list_add(u32 n, u32 order)
+static no_kasan void list_add(u32 n, u32 order)
 {
 	struct free_block *b = page_virt(&pages[n]), **head = &buddy.list[order];
 
@@ -86,7 +93,7 @@ static void list_add(u32 n, u32 order)
 	pages[n].flags = PAGE_FREE;
 }
 
-static void list_remove(u32 n)
+static no_kasan void list_remove(u32 n)
 {
 	struct free_block *b = page_virt(&pages[n]);
 
@@ -154,7 +161,7 @@ static void chain_to_buddy(struct page *chain)
 	}
 }
 
-static struct page *common_take(void)
+static no_kasan struct page *common_take(void)
 {
 	struct page *chain = buddy.chains;
 
@@ -163,6 +170,13 @@ static struct page *common_take(void)
 		buddy.chain_count--;
 	}
 	return chain;
+}
+
+static no_kasan void common_give(struct page *chain)
+{
+	*chain_of_chains(chain) = buddy.chains;
+	buddy.chains = chain;
+	buddy.chain_count++;
 }
 
 /* A chain of the frames of one block, ascending; *n how many. */
@@ -206,9 +220,7 @@ static __attribute__((noinline)) void stack_spill(struct stack *s)
 {
 	if (s->spare) {
 		guard(&buddy.lock);
-		*chain_of_chains(s->spare) = buddy.chains;
-		buddy.chains = s->spare;
-		buddy.chain_count++;
+		common_give(s->spare);
 	}
 	s->spare = s->top;
 	s->top = NULL;
@@ -242,6 +254,7 @@ static inline void frame_pop(struct stack *s, struct page *p, u32 owner)
 	s->top = chain_next(p);
 	s->n--;
 	frame_set_up(p, owner);
+	kasan_unpoison(page_virt(p), PAGE_SIZE);
 }
 
 static inline struct page *frame_take(u32 owner)
@@ -261,6 +274,7 @@ static inline void frame_push(struct stack *s, struct page *p)
 	s->n++;
 	chain_link(p, s->top);
 	s->top = p;
+	kasan_poison(page_virt(p), PAGE_SIZE, KASAN_FREE_PAGE);
 }
 
 static inline void frame_give(struct page *p)
@@ -305,6 +319,7 @@ static struct page *block_alloc(u32 order)
 		return NULL;
 	frame_set_up(&pages[n], 0);
 	pages[n].order = order;
+	kasan_unpoison(page_virt(&pages[n]), (size_t)PAGE_SIZE << order);
 	return &pages[n];
 }
 
@@ -326,6 +341,7 @@ struct page *page_alloc_zero(void)
 
 static __attribute__((noinline)) void block_free(struct page *p)
 {
+	kasan_poison(page_virt(p), (size_t)PAGE_SIZE << p->order, KASAN_FREE_PAGE);
 	guard(&buddy.lock);
 	give_block(p - pages, p->order);
 }
@@ -435,6 +451,7 @@ void page_free_range(paddr_t base, size_t size)
 		while (n & ((1ul << order) - 1) || n + (1ul << order) > end)
 			order--;
 		buddy.total += 1ul << order;
+		kasan_poison(page_virt(&pages[n]), (size_t)PAGE_SIZE << order, KASAN_FREE_PAGE);
 		give_block(n, order);
 		n += 1ul << order;
 	}

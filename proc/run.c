@@ -149,7 +149,7 @@ static async long thread_loop(struct co *co, struct thread *t)
 			continue;
 		}
 		t->call_state = CALL_NEW;
-		co->at = 0;			/* calls from the trap begin afresh */
+		co_afresh(co);		/* calls from the trap begin afresh */
 		await_after(program_run(t), r = trap_handle(co, t));
 	}
 	await(r = thread_leave(co, t));

@@ -120,7 +120,7 @@ static async long sys_epoll_pwait(struct co *co, const u64 *a)
 {
 	struct file *f;
 
-	if (likely(!co->at && !a[4]) && likely((f = fd_borrow(thread_current()->files, (u32)a[0]))) &&
+	if (likely(!co_line(co) && !a[4]) && likely((f = fd_borrow(thread_current()->files, (u32)a[0]))) &&
 	    likely((u32)a[2] - 1 < USUAL_MAX && epoll_is(f)) &&
 	    likely(user_range_ok(a[1], USUAL_MAX * sizeof(struct epoll_event_k))) && likely(epoll_take_one(f, a[1])))
 		return 1;

@@ -343,7 +343,7 @@ static inline async long open_file(struct co *co, const u64 *a, u32 flags, u32 m
 	struct opening o = { NULL, NULL };
 	long r;
 
-	if (likely(!co->at)) {
+	if (likely(!co_line(co))) {
 		r = open_path((s32)a[0], a[1], flags, mode, walk, &o);
 		if (unlikely(r))
 			return r;

@@ -209,7 +209,7 @@ static inline bool call_ends(struct thread *t)
 	if (unlikely(call_again(t) == PENDING || task_called(t)))
 		return false;
 	t->call_state = CALL_NEW;
-	t->call_co->at = 0;
+	co_afresh(t->call_co);
 	return true;
 }
 

@@ -69,7 +69,8 @@ $(OUT)/relink: $(WEIR_ELF)
 	$Q chmod +x $@
 
 test-boot: all $(OUT)/relink
-	$Q OUT=$(OUT) ROOT=$(BUILD)/demo-root RELINK=$(OUT)/relink test/boot/run
+	$Q $(MAKE) MODE=debug kernel
+	$Q OUT=$(OUT) CHECKED=$(BUILD)/$(ARCH)-debug ROOT=$(BUILD)/demo-root RELINK=$(OUT)/relink test/boot/run
 
 # Disks; programs of this test are static, with the cross compiler's libc.
 DISK_BIN := $(patsubst test/disk/%.c,$(BUILD)/disk/bin/%,$(wildcard test/disk/*.c))

@@ -271,5 +271,6 @@ void arch_power_off(u32 status)
 
 void arch_fence_instructions(void) { }
 bool arch_random(u64 *out) { return false; }
+u32 arch_backtrace(u64 *pc, u32 max) { return 0; }
 void arch_features(const char *isa) { }
 void arch_seal(void) { }

@@ -16,25 +16,11 @@ extern char kernel_start[], text_end[], rodata_end[], ro_after_init_end[], kerne
 
 enum { IMAGE_TABLES = 4 };			/* 2 MiB each: the largest image */
 
-#define TABLE __attribute__((section(".tables,\"aw\",@nobits#"), aligned(PAGE_SIZE)))
 static pte_t image_middle[512] TABLE, image_leaf[IMAGE_TABLES][512] TABLE;
 static pte_t alias_middle[512] TABLE, alias_leaf[IMAGE_TABLES + 1][512] TABLE;
 pte_t kernel_root[512] TABLE;
 
 u64 kimage_offset ro_after_init;
-
-static inline pte_t leaf(paddr_t pa, u64 rights)
-{
-	return pa >> PAGE_SHIFT << 10 | PTE_V | PTE_G | PTE_A | PTE_D | rights;
-}
-
-static inline pte_t branch(const void *table) { return (u64)table >> PAGE_SHIFT << 10 | PTE_V; }
-
-static void clear(pte_t *from, pte_t *to)
-{
-	while (from < to)
-		*from++ = 0;
-}
 
 /* Rights of the image's page @at, a physical address during early_map(). */
 static u64 image_rights(const char *at)
@@ -52,8 +38,8 @@ static void map_image(void)
 	for (const char *at = kernel_start; at < kernel_end; at += PAGE_SIZE, i++)
 		image_leaf[i >> 9][i & 511] = at == stack_guard ? 0 : leaf((u64)at, image_rights(at));
 	for (u64 t = 0; t < IMAGE_TABLES; t++)
-		image_middle[t] = branch(image_leaf[t]);
-	kernel_root[KIMAGE >> 30 & 511] = branch(image_middle);
+		image_middle[t] = branch_to((u64)image_leaf[t]);
+	kernel_root[KIMAGE >> 30 & 511] = branch_to((u64)image_middle);
 }
 
 /* All physical memory at PHYSMAP in giga-pages, except where the image lies: there in pages, so that
@@ -77,19 +63,20 @@ static void map_memory(void)
 
 			alias_leaf[t][i] = leaf(pa, constant ? PTE_R : PTE_R | PTE_W);
 		}
-		alias_middle[at >> 21 & 511] = branch(alias_leaf[t]);
+		alias_middle[at >> 21 & 511] = branch_to((u64)alias_leaf[t]);
 	}
-	kernel_root[256 + (giga >> 30)] = branch(alias_middle);
+	kernel_root[256 + (giga >> 30)] = branch_to((u64)alias_middle);
 }
 
 /* Build the map; @load is where the image is.  Returns the value for satp. */
 u64 early_map(u64 load)
 {
-	clear(kernel_root, kernel_root + 512);
-	clear(image_middle, image_middle + 512);
-	clear(image_leaf[0], image_leaf[0] + IMAGE_TABLES * 512);
+	table_clear(kernel_root, kernel_root + 512);
+	table_clear(image_middle, image_middle + 512);
+	table_clear(image_leaf[0], image_leaf[0] + IMAGE_TABLES * 512);
 	map_image();
 	map_memory();
+	shadow_map_image();
 	kernel_root[load >> 30] = leaf(load >> 30 << 30, PTE_R | PTE_W | PTE_X) & ~(u64)PTE_G;
 	return SATP_SV39 | (u64)kernel_root >> PAGE_SHIFT;
 }

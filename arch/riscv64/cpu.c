@@ -58,5 +58,24 @@ void arch_wait(void)
 	arch_irq_off();
 }
 
+/* A frame pointer points behind its caller's and the return address; a program's ends the chain. */
+u32 arch_backtrace(u64 *pc, u32 max)
+{
+	u32 n = 0;
+#ifdef CHECKED
+	const u64 low = this_cpu()->arch[CPU_STACK_LOW], high = low + KERNEL_STACK;
+
+	for (u64 fp = (u64)__builtin_frame_address(0), next; n < max; fp = next) {
+		if (fp < low + 16 || fp > high || fp & 7)
+			break;
+		next = ((const u64 *)fp)[-2];
+		pc[n++] = ((const u64 *)fp)[-1];
+		if (next <= fp)
+			break;
+	}
+#endif
+	return n;
+}
+
 void arch_fence_instructions(void) { asm volatile("fence.i" ::: "memory"); }
 bool arch_random(u64 *out) { return false; }

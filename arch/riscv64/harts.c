@@ -6,8 +6,12 @@
  */
 #include "arch/riscv64/private.h"
 #include "core/cpu.h"
+#include "core/kasan.h"
 
-enum { STACK_PAGES = 4, SLOT_PAGES = 8 };	/* the rest of a slot is not there: the guard */
+enum {
+	STACK_PAGES = KERNEL_STACK / PAGE_SIZE,
+	SLOT_PAGES = STACK_PAGES * 2,		/* the rest of a slot is not there: the guard */
+};
 
 /* What start.S loads before the map is there; physical addresses lead to it. */
 struct hart_start {
@@ -18,9 +22,10 @@ struct hart_start hart_starting;
 
 extern char hart_start_low[], hart_start_high[];	/* start.S */
 
-static long stack_map(uintptr_t low)
+/* Fresh memory for @n pages at @low. */
+static long pages_map(uintptr_t low, u32 n)
 {
-	for (u32 i = 0; i < STACK_PAGES; i++) {
+	for (u32 i = 0; i < n; i++) {
 		void *page = kernel_table_alloc();
 		long r = page ? arch_kmap(low + i * PAGE_SIZE, virt_to_phys(page), PAGE_SIZE, KMAP_R | KMAP_W) :
 				-ENOMEM;
@@ -31,15 +36,30 @@ static long stack_map(uintptr_t low)
 	return 0;
 }
 
+#ifdef KASAN
+/* Slots are as many pages as have whole pages of shadow. */
+static long shadow_map(uintptr_t slot)
+{
+	_Static_assert(SLOT_PAGES % 8 == 0, "");
+	long r = pages_map((slot >> 3) + KASAN, SLOT_PAGES / 8);
+
+	if (!r)
+		kasan_watch_stacks(KSTACKS + SLOT_PAGES * PAGE_SIZE, slot + SLOT_PAGES * PAGE_SIZE);
+	return r;
+}
+#else
+static long shadow_map(uintptr_t slot) { return 0; }
+#endif
+
 long arch_hart_start(struct cpu *c, u32 hart)
 {
-	uintptr_t low = KSTACKS + (u64)(c - cpus) * SLOT_PAGES * PAGE_SIZE + PAGE_SIZE;
+	uintptr_t slot = KSTACKS + (u64)(c - cpus) * SLOT_PAGES * PAGE_SIZE, low = slot + PAGE_SIZE;
 	char *emergency = kernel_table_alloc();
-	long r = emergency ? stack_map(low) : -ENOMEM;
+	long r = emergency ? pages_map(low, STACK_PAGES) : -ENOMEM;
 
 	if (hart >= 64)
 		return -EIO;			/* sbi.c names harts by the bits of a word */
-	if (r)
+	if (r || (r = shadow_map(slot)))
 		return r;
 	c->hart = hart;
 	c->arch[CPU_STACK_LOW] = low;

@@ -7,6 +7,7 @@
  *
  * Kernel addresses (Sv39):
  *	ffffffc0'00000000	all physical memory and devices, PHYSMAP
+ *	ffffffe8'00000000	shadow of all these, in the checked build: core/kasan.c
  *	fffffff0'00000000	kernel stacks with guard pages, KSTACKS
  *	ffffffff'80000000	the kernel image, KIMAGE
  */
@@ -23,6 +24,7 @@
 #define KIMAGE		0xffffffff80000000ul
 #define USER_TOP	(1ul << 38)
 #define PT_SPAN		(512ul << PAGE_SHIFT)	/* bytes one last-level table maps */
+#define SHADOW_SPAN	(PT_SPAN * 8)		/* memory whose shadow is mapped in one piece */
 
 enum { REG_RA = 1, REG_SP = 2, REG_GP = 3, REG_TP = 4, REG_A0 = 10, REG_A7 = 17 };
 

@@ -24,7 +24,34 @@ struct kernel_frame {
 	u64	sepc, sstatus, sp, s0;
 };
 
+/* Bytes of a hart's kernel stack; kernel.ld knows them.  Red zones want room. */
+#ifdef KASAN
+enum { KERNEL_STACK = 65536 };
+#else
+enum { KERNEL_STACK = 16384 };
+#endif
+
 extern pte_t kernel_root[512];
+
+/* Before there is an allocator: tables in the image, filled while the MMU is off. */
+#define TABLE __attribute__((section(".tables,\"aw\",@nobits#"), aligned(PAGE_SIZE)))
+static inline pte_t leaf(paddr_t pa, u64 rights)
+{
+	return pa >> PAGE_SHIFT << 10 | PTE_V | PTE_G | PTE_A | PTE_D | rights;
+}
+static inline pte_t branch_to(paddr_t table) { return table >> PAGE_SHIFT << 10 | PTE_V; }
+static inline void table_clear(pte_t *from, pte_t *to)
+{
+	while (from < to)
+		*from++ = 0;
+}
+
+/* shadow.c: the checked build's shadow of the image; called by early_map(), with the MMU off. */
+#ifdef KASAN
+void shadow_map_image(void);
+#else
+static inline void shadow_map_image(void) { }
+#endif
 
 struct context *user_enter(struct context *ctx);	/* switch.S: as arch_user_enter() */
 void fp_save(u64 *f, u64 *fcsr);			/* fp.S */
