@@ -199,6 +199,7 @@ void arch_wait(void)
 }
 
 static struct fibre *fibre_of(struct cpu *c) { return &x->fibre[c - cpus]; }
+u32 arch_backtrace(u64 *pc, u32 max) { return 0; }
 void arch_send_ipi(struct cpu *c) { fibre_of(c)->pending |= BIT_IPI; }
 void arch_cpu_init(struct cpu *c) { host_cpu = c; }
 u64 arch_ticks_hz(void) { return 1000000000; }
