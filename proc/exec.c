@@ -78,7 +78,7 @@ async long exec_args_read(struct exec_args *a, uaddr_t s, bool env)
 	long r;
 
 	for (;;) {
-		size_t left = a->room - a->bytes;
+		size_t left = min(a->room - a->bytes, (u32)STRING_MAX);
 
 		r = user_string(a->strings + a->bytes, s, left);
 		if (r != -ENAMETOOLONG)
