@@ -162,6 +162,41 @@ static void finish_all(struct session *s, enum outcome of_running)
 
 /* --- what the guest says ---------------------------------------------------------------------- */
 
+static void on_frame(struct session *s, const struct frame *frame)
+{
+	struct job *job;
+
+	if (frame->job >= s->jobs->count) {
+		warn_once(s, "output of a job that does not exist");
+		return;
+	}
+	job = &s->jobs->items[frame->job];
+	if (job->state == JOB_DONE) {
+		warn_once(s, "output of a job that has ended");
+		return;
+	}
+	job_begin(s, job);
+	job->frames++;
+	output_data(job, frame->stream, frame->data, frame->len);
+	job_finish_if_complete(s, job);
+}
+
+static void read_io(struct session *s)
+{
+	struct frame frame;
+	int r;
+
+	link_fill(&s->io);
+	while ((r = link_frame(&s->io, &frame)) == 1)
+		on_frame(s, &frame);
+	if (r < 0) {
+		decide(s, VERDICT_SILENT, "the guest sent a malformed frame on weir.io");
+		abandon(s);
+		close(s->io.fd); /* nothing after it makes sense */
+		s->io.fd = -1;
+	}
+}
+
 static struct job *event_job(struct session *s, const struct event *event)
 {
 	if (event->job < s->jobs->count)
@@ -189,7 +224,10 @@ static void on_end_event(struct session *s, struct event *event)
 	job_begin(s, job); /* a program that was not found never started */
 	job->state = JOB_ENDING;
 	job->ended_mono = clock_now();
-	job_finish_if_complete(s, job);
+	if (job->frames < job->result.io_frames && s->io.fd >= 0 && !output_stalled())
+		read_io(s); /* what came before it: ends are told in their order */
+	if (job->state == JOB_ENDING)
+		job_finish_if_complete(s, job);
 }
 
 static void on_event(struct session *s, struct event *event)
@@ -245,41 +283,6 @@ static void read_ctl(struct session *s)
 	if (r < 0) {
 		decide(s, VERDICT_SILENT, "the guest sent a line without end on weir.ctl");
 		abandon(s);
-	}
-}
-
-static void on_frame(struct session *s, const struct frame *frame)
-{
-	struct job *job;
-
-	if (frame->job >= s->jobs->count) {
-		warn_once(s, "output of a job that does not exist");
-		return;
-	}
-	job = &s->jobs->items[frame->job];
-	if (job->state == JOB_DONE) {
-		warn_once(s, "output of a job that has ended");
-		return;
-	}
-	job_begin(s, job);
-	job->frames++;
-	output_data(job, frame->stream, frame->data, frame->len);
-	job_finish_if_complete(s, job);
-}
-
-static void read_io(struct session *s)
-{
-	struct frame frame;
-	int r;
-
-	link_fill(&s->io);
-	while ((r = link_frame(&s->io, &frame)) == 1)
-		on_frame(s, &frame);
-	if (r < 0) {
-		decide(s, VERDICT_SILENT, "the guest sent a malformed frame on weir.io");
-		abandon(s);
-		close(s->io.fd); /* nothing after it makes sense */
-		s->io.fd = -1;
 	}
 }
 
