@@ -91,8 +91,17 @@ static inline void unlink(struct timer_heap *h, struct timer *n)
 		n->next->prev = n->prev;
 }
 
-static void take_out(struct timer_heap *h, struct timer *n)
+/* What others may read without the lock. */
+static inline void tell_next(struct cpu *c)
 {
+	u64 at = c->timers.first ? c->timers.first->at : TIME_NEVER;
+
+	atomic_store_explicit(&c->timer_next, at, memory_order_relaxed);
+}
+
+static void take_out(struct cpu *cpu, struct timer *n)
+{
+	struct timer_heap *h = &cpu->timers;
 	struct timer *c, *next;
 
 	unlink(h, n);
@@ -100,16 +109,10 @@ static void take_out(struct timer_heap *h, struct timer *n)
 		next = c->next;
 		add_tree(h, c);
 	}
-	if (h->first == n || h->first->prev)		/* or one that is due as early came above it */
+	if (h->first == n || h->first->prev) {		/* or one that is due as early came above it */
 		find_first(h);
-}
-
-/* What others may read without the lock. */
-static inline void tell_next(struct cpu *c)
-{
-	u64 at = c->timers.first ? c->timers.first->at : TIME_NEVER;
-
-	atomic_store_explicit(&c->timer_next, at, memory_order_relaxed);
+		tell_next(cpu);
+	}
 }
 
 void timer_start(struct task *t, u64 at)
@@ -143,8 +146,7 @@ void timer_stop(struct task *t)
 	guard(&c->timer_lock);
 	if (!atomic_load_explicit(&t->timer_cpu, memory_order_relaxed))
 		return;					/* it expired meanwhile */
-	take_out(&c->timers, &t->timer);
-	tell_next(c);
+	take_out(c, &t->timer);
 	atomic_store_explicit(&t->timer_cpu, 0, memory_order_relaxed);
 }
 
@@ -159,8 +161,7 @@ static struct task *pop_due(struct cpu *c, u64 now)
 	if (!n || n->at > now)
 		return NULL;
 	t = container_of(n, struct task, timer);
-	take_out(&c->timers, n);
-	tell_next(c);
+	take_out(c, n);
 	atomic_store_explicit(&t->timer_cpu, 0, memory_order_release);
 	return t;
 }
