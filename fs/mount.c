@@ -19,6 +19,7 @@ static const struct fs_type rootfs_type = {
 	.blocks = tmpfs_blocks,
 };
 static TAILQ_HEAD(, filesystem) mounts = TAILQ_HEAD_INITIALIZER(mounts);
+static u32 mount_count;				/* tree_lock */
 struct dentry *root_dentry;
 
 static const struct fs_type *find_type(const char *name)
@@ -41,16 +42,25 @@ void fs_type_add(const struct fs_type *type)
 
 /* --- taking an instance apart -------------------------------------------------------------------- */
 
+enum { NAMES_A_TURN = 200, MOUNTS_MAX = 256 };
+
+/* Who takes the names of an instance apart, and how far he is: the directory of the last name, counted,
+ * saves the way down to the next. */
+struct razing { struct filesystem *fs; struct dentry *near; };
+
 /* Some name without names below it, out of the tree; NULL: only the root is left. */
-static struct dentry *pluck_leaf(struct dentry *root)
+static struct dentry *pluck_leaf(struct razing *z, struct dentry **near)
 {
-	struct dentry *d = root;
+	struct dentry *root = z->fs->root, *d = z->near;
 
 	guard(&tree_lock);
+	if (!d || d->flags & D_GONE)		/* somebody inside was quicker */
+		d = root;
 	while (!dentry_empty(d))
 		d = TAILQ_FIRST(&d->children);
 	if (d == root)
 		return NULL;
+	*near = dentry_get(d->parent);
 	if (d->flags & D_CACHED) {
 		names_forget(d);
 		return d;
@@ -63,28 +73,57 @@ static struct dentry *pluck_leaf(struct dentry *root)
 	return d;
 }
 
-static async long unmount_main(struct co *co, void *fs) { return disk_unmount(co, fs); }
-
-static void names_end(struct filesystem *fs)
+/* Some names go; false: all have gone. */
+static bool names_some(struct razing *z)
 {
-	struct dentry *d, *root = fs->root;
+	for (u32 i = 0; z->fs->root && i < NAMES_A_TURN; i++) {
+		struct dentry *near = NULL, *d = pluck_leaf(z, &near);
 
-	while (root && (d = pluck_leaf(root)))
+		dentry_put(z->near);
+		z->near = near;
 		dentry_put(d);
-	fs->root = NULL;
-	dentry_put(root);
+		if (d)
+			continue;
+		dentry_put(z->fs->root);
+		z->fs->root = NULL;
+	}
+	return z->fs->root;
 }
 
-/* What an instance on a disk has to do afterwards is done by @work, which the caller starts. */
-static void instance_end(struct filesystem *fs, struct errand *work)
+static async long unmount_main(struct co *co, void *arg)
+{
+	struct { struct razing z; } *f = co_frame(co);
+	struct filesystem *const fs = arg;
+	long r;
+
+	co_begin(f);
+	f->z = (struct razing){ .fs = fs };
+	while (names_some(&f->z))
+		co_yield();
+	if (!fs->disk) {
+		filesystem_put(fs);
+		return 0;
+	}
+	await(r = disk_unmount(co, fs));
+	return r;
+	co_end();
+}
+
+/* Of an instance that nobody has seen: there is little in it. */
+static void names_end(struct filesystem *fs)
+{
+	struct razing z = { .fs = fs };
+
+	while (names_some(&z))
+		;
+}
+
+static void instance_end(struct filesystem *fs)
 {
 	if (fs->type->end)
 		fs->type->end(fs);
 	names_end(fs);
-	if (!fs->disk)
-		filesystem_put(fs);
-	else
-		errand_start(work);
+	filesystem_put(fs);
 }
 
 /* --- mount ------------------------------------------------------------------------------------------ */
@@ -96,7 +135,7 @@ static long instance_create(const struct fs_type *type, const char *source, u32 
 	long err = fs ? type->mount(fs, options) : -ENOMEM;
 
 	if (err && fs)
-		instance_end(fs, NULL);
+		instance_end(fs);
 	if (err)
 		return err;
 	fs->flags = flags;
@@ -111,6 +150,9 @@ static long cover(struct dentry *at, struct filesystem *fs)
 		return -ENOENT;
 	if (at->cover || at == root_dentry || at->flags & D_PASSING)
 		return -EBUSY;
+	if (mount_count >= MOUNTS_MAX)
+		return -ENOSPC;
+	mount_count++;
 	at->cover = dentry_get(fs->root);
 	fs->root->covers = dentry_get(at);
 	TAILQ_INSERT_TAIL(&mounts, fs, link);
@@ -133,7 +175,7 @@ long mount_new(struct dentry *at, const char *type_name, const char *source, u32
 		return err;
 	err = cover(at, fs);
 	if (err)
-		instance_end(fs, NULL);
+		instance_end(fs);
 	return err;
 }
 
@@ -296,6 +338,7 @@ static long uncover(struct dentry *root, bool lazy, struct dentry **at)
 	(*at)->cover = NULL;
 	root->covers = NULL;
 	TAILQ_REMOVE(&mounts, root->inode->fs, link);
+	mount_count--;
 	return 0;
 }
 
@@ -303,18 +346,15 @@ static long uncover(struct dentry *root, bool lazy, struct dentry **at)
 long mount_remove(struct dentry *root, bool lazy, struct errand **out)
 {
 	struct filesystem *fs = root->inode->fs;
-	struct errand *work = NULL;
+	struct errand *work;
 	struct dentry *at;
 	long err;
 
 	*out = NULL;
-	if (fs->disk) {
-		while (disk_names_evict(fs, UINT32_MAX))
-			;
-		work = errand_create("unmount", unmount_main, NULL, fs);
-		if (!work)
-			return -ENOMEM;
-	}
+	while (fs->disk && disk_names_evict(fs, UINT32_MAX))
+		;
+	if (!(work = errand_create("unmount", unmount_main, NULL, fs)))
+		return -ENOMEM;
 	err = uncover(root, lazy, &at);
 	if (err) {
 		errand_put(work);
@@ -322,7 +362,9 @@ long mount_remove(struct dentry *root, bool lazy, struct errand **out)
 	}
 	dentry_put(at);
 	dentry_put(root);
-	instance_end(fs, work);
+	if (fs->type->end)
+		fs->type->end(fs);
+	errand_start(work);
 	*out = work;
 	return 0;
 }

@@ -239,6 +239,8 @@ static inline long unmount_(struct dentry *root, bool lazy)
 	long r = mount_remove(root, lazy, &work);
 
 	errand_put(work);
+	while (!task_current() && exec_step())	/* many names take turns; the errand itself is freed by RCU */
+		;
 	return r;
 }
 

@@ -6,10 +6,10 @@
  * that remember missing translations once.
  */
 #include <string.h>
-#include "core/cpu.h"
+#include "core/task.h"
 #include "mem/user.h"
 
-enum { TRIES = 3, IOV_MAX = 1024 };
+enum { TRIES = 3, IOV_MAX = 1024, RETRY_BATCH = 256 << 10 };
 #define IO_MAX 0x7ffff000ul		/* bytes of one transfer, as Linux's MAX_RW_COUNT */
 
 /* Commit the page at @at: 0, or what a call reports. */
@@ -334,6 +334,16 @@ size_t uio_skip(struct uio *u, size_t n)
 	return done;
 }
 
+/* To memory that is not there yet operations move a page at a time and never come to their own pauses. */
+static async long uio_rest(struct uio *u)
+{
+	u->rests = u->done / RETRY_BATCH;
+	if (task_killed())
+		return -EINTR;
+	task_requeue(task_current());
+	return PENDING;
+}
+
 async long uio_retry(struct uio *u, bool write)
 {
 	uaddr_t at = u->fault;
@@ -346,7 +356,10 @@ async long uio_retry(struct uio *u, bool write)
 	if (u->tries > TRIES)
 		return -EFAULT;
 	r = commit(at, write ? ACCESS_WRITE : ACCESS_READ);
-	if (!r)
-		u->fault = 0;
-	return r;
+	if (r)
+		return r;
+	if (unlikely(u->done / RETRY_BATCH > u->rests))
+		return uio_rest(u);
+	u->fault = 0;
+	return 0;
 }

@@ -50,6 +50,7 @@ struct uio {
 	uaddr_t		fault;		/* where the last copy stopped; 0: did not */
 	uaddr_t tried; /* where uio_retry() committed last, and how often in a row */
 	u32		tries;
+	u32		rests;		/* how often uio_retry() let others run */
 	struct uvec one; /* for transfers of a single buffer; vec may point here: not copyable */
 };
 void uio_init(struct uio *u, uaddr_t base, u64 len);

@@ -19,8 +19,9 @@ struct job {
 	u32			number;		/* line in the job file, from 0 */
 	struct charge		charge;		/* memory: limit, use, peak */
 	_Atomic u32		processes;	/* alive: processes */
+	_Atomic u32		unreaped;	/* processes that have a number: the living and zombies */
 	_Atomic u32		started;	/* processes and threads ever */
-	u32			process_limit;	/* 0: none; beyond it fork is -EAGAIN */
+	u32			process_limit;	/* 0: none; unreaped beyond it: fork is -EAGAIN */
 	s32			main_pid;
 	struct process		*main;		/* counted until reported */
 	bool			trace;		/* strace */

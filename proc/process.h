@@ -206,6 +206,8 @@ struct thread *thread_find(s32 tid);		/* its process counted; NULL */
 long thread_run(struct co *co, struct task *t);	/* the life of a thread: task main */
 void process_exit(struct process *p, s32 status);	/* exit_group: all its threads will leave */
 void process_kill(struct process *p);		/* SIGKILL from the kernel */
+/* The thread of @p with the lowest number above @after; 0: none. */
+s32 thread_next(struct process *p, s32 after);
 /* For each living process, proc_lock held. */
 void process_each(void (*fn)(struct process *p, void *arg), void *arg);
 u32 process_count(void);

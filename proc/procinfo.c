@@ -77,19 +77,10 @@ static s32 next_process(s32 after)
 static s32 next_thread(s32 pid, s32 after)
 {
 	struct process *p = find(pid);
-	struct thread *t;
-	s32 best = 0;
+	s32 next = p ? thread_next(p, after) : 0;
 
-	if (!p)
-		return 0;
-	{
-		guard(&p->lock);
-		TAILQ_FOREACH(t, &p->threads, link)
-			if (t->tid > after && (!best || t->tid < best))
-				best = t->tid;
-	}
 	process_put(p);
-	return best;
+	return next;
 }
 
 static bool owner(s32 pid, u32 *uid, u32 *gid)

@@ -95,6 +95,31 @@ struct thread *thread_find(s32 tid)
 	return t;
 }
 
+static s32 next_of_few(struct process *p, s32 after)
+{
+	struct thread *t;
+	s32 best = 0;
+
+	TAILQ_FOREACH(t, &p->threads, link)
+		if (t->tid > after && (!best || t->tid < best))
+			best = t->tid;
+	return best;
+}
+
+/* The table finds each of many threads in the time the list takes for one. */
+s32 thread_next(struct process *p, s32 after)
+{
+	struct thread *t;
+	guard(&proc_lock);
+
+	if (p->thread_count < HASH / 4)
+		return next_of_few(p, after);
+	for (s32 tid = max(after, 0) + 1; tid < PID_MAX; tid++)
+		if ((t = thread_lookup(tid)) && t->proc == p)
+			return tid;
+	return 0;
+}
+
 void process_each(void (*fn)(struct process *p, void *arg), void *arg)
 {
 	struct process *p, *next;
@@ -164,7 +189,8 @@ struct process *process_create(struct job *job, struct process *from)
 {
 	struct process *p;
 
-	if (job->process_limit && atomic_load(&job->processes) >= job->process_limit)
+	/* The dead count until somebody has asked for them. */
+	if (job->process_limit && atomic_load(&job->unreaped) >= job->process_limit)
 		return NULL;
 	p = slab_alloc(&process_slab);
 	if (!p)
@@ -182,6 +208,7 @@ struct process *process_create(struct job *job, struct process *from)
 	waitq_init(&p->vfork_wait);
 	signal_init(p);
 	atomic_fetch_add(&job->processes, 1);
+	atomic_fetch_add(&job->unreaped, 1);
 	return p;
 }
 
@@ -203,6 +230,7 @@ void process_put(struct process *p)
 void process_discard(struct process *p)
 {
 	atomic_fetch_sub(&p->job->processes, 1);
+	atomic_fetch_sub(&p->job->unreaped, 1);
 	if (p->vm)
 		vm_put(p->vm);
 	process_put(p);
@@ -226,6 +254,7 @@ void process_unpublish(struct process *p)
 		LIST_REMOVE(p, sibling);
 	p->parent = NULL;
 	process_total--;
+	atomic_fetch_sub(&p->job->unreaped, 1);
 	process_put(p);
 }
 

@@ -23,6 +23,9 @@ static long denied(long err)
 
 /* --- reading directories ------------------------------------------------------------------------ */
 
+/* More room is not used: a call shall be short, and the next one goes on. */
+enum { DIRENTS_MAX = 32 << 10 };
+
 static async long sys_getdents64(struct co *co, const u64 *a)
 {
 	struct { struct file *file; struct uio u; } *f = co_frame(co);
@@ -37,7 +40,7 @@ static async long sys_getdents64(struct co *co, const u64 *a)
 		file_put(f->file);
 		return r;
 	}
-	uio_init(&f->u, a[1], (u32)a[2]);
+	uio_init(&f->u, a[1], min((u32)a[2], (u32)DIRENTS_MAX));
 	do {
 		await(r = f->file->ops->readdir(co, f->file, &f->u));
 		if (likely(!f->u.fault))
@@ -457,7 +460,8 @@ static async long sys_mount(struct co *co, const u64 *a)
 	co_end();
 }
 
-static async long umount_begin(const u64 *a, struct errand **work)
+/* @quiet: it is soon done, and belongs to the call. */
+static async long umount_begin(const u64 *a, struct errand **work, bool *quiet)
 {
 	u32 flags = a[1];
 	struct dentry *d;
@@ -471,6 +475,7 @@ static async long umount_begin(const u64 *a, struct errand **work)
 	r = place_walk(AT_FDCWD, a[0], flags & NO_FOLLOW ? 0 : WALK_FOLLOW, &d);
 	if (r)
 		return r;
+	*quiet = !d->inode->fs->disk;
 	r = flags & EXPIRE ? -EAGAIN : mount_remove(d, flags & DETACH, work);
 	dentry_put(d);
 	return r;
@@ -478,13 +483,15 @@ static async long umount_begin(const u64 *a, struct errand **work)
 
 static async long sys_umount2(struct co *co, const u64 *a)
 {
-	struct { struct errand *work; } *f = co_frame(co);
+	struct { struct errand *work; bool quiet; } *f = co_frame(co);
 	long r;
 
 	co_begin(f);
-	await(r = umount_begin(a, &f->work));
+	await(r = umount_begin(a, &f->work, &f->quiet));
 	if (f->work) {
-		if (!((u32)a[1] & DETACH))
+		if (f->quiet)
+			await(r = errand_wait_quiet(f->work));
+		else if (!((u32)a[1] & DETACH))
 			await(r = errand_wait(f->work));
 		errand_put(f->work);
 	}

@@ -82,6 +82,7 @@ static void put_away(const char *path)
 		return;
 	if (mount_remove(d, true, &work))
 		log_warn("%s of the archive stays mounted", path);
+	errand_put(work);
 	dentry_put(d);
 }
 

@@ -36,10 +36,10 @@ static long generate(const struct proc_node *n, struct text *t)
 	return n->text ? n->text(t) : n->file->read(n->pid, t);
 }
 
-/* What does not fit is made again in a buffer twice as large. */
+/* What does not fit is made again in a buffer four times as large. */
 static long content_make(const struct proc_node *n, struct content **out)
 {
-	for (size_t size = CONTENT_FIRST; size <= CONTENT_MAX; size *= 2) {
+	for (size_t size = CONTENT_FIRST; size <= CONTENT_MAX; size *= 4) {
 		struct content *c = heap_alloc(sizeof(*c) + size);
 		struct text t;
 		long err;
