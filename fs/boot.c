@@ -33,7 +33,6 @@ long fs_init(void)
 {
 	long err;
 
-	dentry_table_init();
 	tmpfs_init();
 	err = anon_init();
 	if (!err)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
  * dentry.c: the tree of names and its hash.  One table for all directories, keyed by parent and
- * name, of a size chosen at boot after the memory there is.
+ * name, which grows with the number of names and never shrinks.
  */
 #include "fs/dentry.h"
 #include <string.h>
@@ -10,25 +10,37 @@
 #include "mem/heap.h"
 #include "mem/page.h"
 
-enum { FIRST_BITS = 8, FRAMES_A_BUCKET = 16 };
+enum { FIRST_BITS = 8 };
 
 spinlock_t tree_lock;
 static struct slab dentry_slab = SLAB("dentry", struct dentry);
-static u64 tree_heap;			/* of names that can be found; tree_lock */
+static u64 tree_heap, tree_names;	/* of names that can be found, and the table; tree_lock */
 static struct dentry *first_table[1 << FIRST_BITS];
 struct dentry_table dentry_table = { first_table, 64 - FIRST_BITS };
 
-void dentry_table_init(void)
+/* More names than buckets: twice as many.  Without memory for them chains grow longer. */
+static void table_grow(void)
 {
-	u32 bits = FIRST_BITS;
-	struct dentry **t;
+	struct dentry_table old = dentry_table, new = { .shift = old.shift - 1 };
+	u64 buckets = 1ul << (64 - old.shift);
+	struct dentry *d, *next;
 
-	while (1ul << bits < page_total_count() / FRAMES_A_BUCKET)
-		bits++;
-	if (bits == FIRST_BITS || !(t = heap_zero(sizeof(*t) << bits)))
+	if (!(new.bucket = heap_zero(2 * buckets * sizeof(*new.bucket))))
 		return;
-	dentry_table.bucket = t;
-	dentry_table.shift = 64 - bits;
+	dentry_table = new;
+	for (u64 i = 0; i < buckets; i++)
+		for (d = old.bucket[i]; d; d = next) {
+			struct dentry **b = dentry_bucket(d->parent, d->hash);
+
+			next = d->next;
+			d->next = *b;
+			*b = d;
+		}
+	tree_heap += heap_room(new.bucket);
+	if (old.bucket == first_table)
+		return;
+	tree_heap -= heap_room(old.bucket);
+	heap_free(old.bucket);
 }
 
 u64 name_hash(const char *s, u32 len)
@@ -55,13 +67,18 @@ struct dentry *dentry_find(struct dentry *dir, struct name n)
 
 static void hash_insert(struct dentry *d)
 {
-	struct dentry **b = dentry_bucket(d->parent, d->hash);
+	struct dentry **b;
+
+	if (unlikely(++tree_names >> (64 - dentry_table.shift)))
+		table_grow();
+	b = dentry_bucket(d->parent, d->hash);
 	d->next = *b;
 	*b = d;
 }
 
 static void hash_remove(struct dentry *d)
 {
+	tree_names--;
 	for (struct dentry **b = dentry_bucket(d->parent, d->hash); *b; b = &(*b)->next)
 		if (*b == d) {
 			*b = d->next;

@@ -72,8 +72,7 @@ static inline struct name name_of(const char *s, u32 len)
 	return (struct name){ s, len, name_hash(s, len) };
 }
 
-extern struct dentry_table { struct dentry **bucket; u32 shift; } dentry_table;
-void dentry_table_init(void);			/* before there are names */
+extern struct dentry_table { struct dentry **bucket; u32 shift; } dentry_table;	/* tree_lock */
 static inline struct dentry **dentry_bucket(const struct dentry *dir, u64 hash)
 {
 	return &dentry_table.bucket[(hash + (uintptr_t)dir * NAME_HASH_FACTOR) >> dentry_table.shift];

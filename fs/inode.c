@@ -12,6 +12,7 @@
 #include "fs/locks.h"
 #include "fs/path.h"
 #include "fs/procfs.h"
+#include "fs/xattr.h"
 #include "mem/heap.h"
 #include "mem/vm.h"
 
@@ -116,8 +117,29 @@ long pageset_path(struct pageset *set, char *buf, size_t size, u64 *ino)
 	return n;
 }
 
+struct inode_more *inode_more(struct inode *ip)
+{
+	struct inode_more *m = atomic_load(&ip->more), *none = NULL;
+
+	if (m || !(m = heap_zero(sizeof(*m))))
+		return m;
+	if (atomic_compare_exchange_strong(&ip->more, &none, m))
+		return m;
+	heap_free(m);
+	return none;
+}
+
+static void more_free(struct inode_more *m)
+{
+	check(!m->marks);			/* each of them holds a reference */
+	xattrs_free(m);
+	heap_free(m);
+}
+
 void inode_end(struct inode *ip)
 {
+	if (unlikely(ip->more))
+		more_free(ip->more);
 	locks_free(ip);
 	heap_free(ip->target);
 	spin_lock(&ip->fs->lock);

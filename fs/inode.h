@@ -20,6 +20,7 @@ struct filesystem;
 struct fs_context;
 struct inode;
 struct lock_list;
+struct inode_more;
 struct pipe;
 struct uio;
 
@@ -84,8 +85,17 @@ struct inode {
 	void			*data;		/* of the file system */
 	char			*target;	/* text of a symbolic link, heap */
 	TAILQ_ENTRY(inode)	link;		/* in fs->inodes */
+	_Atomic(struct inode_more *) more;	/* what few inodes have; NULL: nothing */
 	struct pageset		pages;		/* content of a regular file in memory */
 };
+
+/* Extended attributes and watches: made when they are first wanted, freed with the inode. */
+struct inode_more {
+	struct xattr		*xattrs;	/* by name; inode->lock (fs/xattr.c) */
+	u64			xattr_bytes;
+	struct watch_mark	*marks;		/* fs/notify.c has the lock */
+};
+struct inode_more *inode_more(struct inode *ip);	/* NULL: no memory */
 
 struct disk_ops;
 struct fs_type {

@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "fs/change.h"
 #include "fs/disk/private.h"
+#include "fs/xattr.h"
 #include "lib/text.h"
 #include "mem/heap.h"
 
@@ -443,7 +444,7 @@ static void add_inode(struct fs_usage *u, struct inode *ip)
 	if (!ip->nlink)
 		return;
 	u->pages += ip->pages.count;
-	u->heap += sizeof(*ip) + heap_room(ip->target) + pageset_heap(&ip->pages);
+	u->heap += sizeof(*ip) + heap_room(ip->target) + pageset_heap(&ip->pages) + xattrs_heap(ip);
 }
 
 /* The instance and its root's name; the other names are counted where they come and go. */

@@ -17,6 +17,7 @@
 	X(file_calls) \
 	X(dir_calls) \
 	X(stat_calls) \
+	X(xattr_calls) \
 	X(poll_calls) \
 	X(epoll_calls) \
 	X(event_calls) \

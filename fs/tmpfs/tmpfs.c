@@ -9,7 +9,7 @@
 #include "lib/number.h"
 #include "mem/heap.h"
 
-extern const struct inode_ops tmpfs_file_ops;
+extern const struct inode_ops tmpfs_file_ops, tmpfs_dir_ops, tmpfs_node_ops;
 
 static long tmpfs_create(struct inode *dir, u32 mode, u32 rdev, const char *target, struct inode **out)
 {
@@ -31,8 +31,8 @@ static long tmpfs_create(struct inode *dir, u32 mode, u32 rdev, const char *targ
 	return 0;
 }
 
-static const struct inode_ops tmpfs_dir_ops = { .create = tmpfs_create };
-static const struct inode_ops tmpfs_node_ops = { };	/* links, devices, fifos: the generic ones */
+const struct inode_ops tmpfs_dir_ops = { .create = tmpfs_create };
+const struct inode_ops tmpfs_node_ops = { };	/* links, devices, fifos: the generic ones */
 
 struct inode *tmpfs_inode(struct filesystem *fs, u32 mode, u32 rdev)
 {

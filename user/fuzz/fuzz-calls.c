@@ -15,7 +15,7 @@ struct row { int number; const char *args; };
 /*
  * Letters: d descriptor, p path, P address of something writable, r readable, a address of pages,
  * n length, i small int, x anything, s signal, t time, k process, f flags, D AT_FDCWD or directory,
- * o offset, m mode, v iovec, C count of iovec, z page-sized length.
+ * o offset, q attribute, m mode, v iovec, C count of iovec, z page-sized length.
  */
 static const struct row rows[] = {
 	{ __NR_getdents64, "dPn" }, { __NR_getcwd, "Pn" }, { __NR_chdir, "p" }, { __NR_fchdir, "d" },
@@ -54,8 +54,13 @@ static const struct row rows[] = {
 	{ __NR_getitimer, "iP" }, { __NR_sched_yield, "" }, { __NR_sched_getaffinity, "knP" },
 	{ __NR_getpriority, "ik" }, { __NR_setpriority, "iki" }, { __NR_execve, "pVV" },
 	{ __NR_clone, "lS0PP" }, { __NR_clone3, "Pi" }, { __NR_rt_sigreturn, "" }, { __NR_exit, "i" },
+	{ __NR_setxattr, "pprni" }, { __NR_lsetxattr, "pqrni" }, { __NR_fsetxattr, "dqrni" },
+	{ __NR_getxattr, "pqPn" }, { __NR_fgetxattr, "dqPn" }, { __NR_listxattr, "pPn" },
+	{ __NR_flistxattr, "dPn" }, { __NR_removexattr, "pq" }, { __NR_fremovexattr, "dq" },
 	{ __NR_mount, "pppxP" }, { __NR_umount2, "pi" }, { __NR_chroot, "p" }, { -1, "xxxxxx" },
 };
+
+static const char *const attributes[] = { "user.a", "user.b", "trusted.c", "security.d" };
 
 enum { ARENA = 16 * PAGE, THREADS = 3, PIDS = 8 };
 
@@ -181,6 +186,7 @@ static long argument(unsigned long *s, char c)
 	case 'A': return 0x20 | 1l << below(s, 2) | (below(s, 3) ? 0x10 : 0) | (below(s, 8) ? 0 : 1l << below(s, 22));
 	case 'O': return below(s, 4) | (below(s, 2) ? 0100 : 0) | (below(s, 3) ? 0 : 1l << below(s, 23));
 	case 'o': return below(s, 3) ? below(s, 1 << 18) : garbage(s);
+	case 'q': return below(s, 8) ? (long)attributes[below(s, 4)] : string(s);
 	case 'm': return below(s, 8) ? 0777 : (long)(any(s) & 0177777);
 	case 'v': case 'V': return vector(s);
 	case 'C': return below(s, 10) ? below(s, 7) : garbage(s);
