@@ -138,6 +138,7 @@ $(GEN)/done: $(DEPS)/setup.mk
 
 # --- unit tests and fuzzers: host programs ------------------------------------------------------
 # A line "// links: a.c b.c" near the top names the sources; "// sanitize: thread" asks for TSan too.
+# Each source is compiled once for each kind of program: build/asan/, build/tsan/, build/fuzz/.
 
 HEADERS	= $(wildcard arch/*.h $(ROOMS:%=%/*.h))
 TESTS	:= $(wildcard lib/*_test.c core/*_test.c mem/*_test.c dev/*_test.c fs/*_test.c proc/*_test.c)
@@ -151,27 +152,40 @@ FS_LINKS := $(MEM_LINKS) $(filter-out %_test.c %_fuzz.c,$(wildcard fs/*.c fs/*/*
 # The heap is two files.
 links	= $(patsubst mem/heap.c,mem/heap.c mem/heap_check.c,$(shell sed -n 's,^// links: *,,p' $1))
 UFLAGS	= -std=gnu11 -g -O1 -fno-omit-frame-pointer -fno-strict-aliasing $(WARN) -I. -Iarch/host -isystem $(DEPS)/libfdt -DHOST_TEST -DCHECKED -pthread
-SAN	= -fsanitize=address,undefined -fno-sanitize-recover=all
+KINDS	:= asan tsan fuzz
+SAN.asan = -fsanitize=address,undefined -fno-sanitize-recover=all
+SAN.tsan = -fsanitize=thread
+SAN.fuzz = -fsanitize=address,undefined,fuzzer-no-link -fno-sanitize-recover=all
 
 UNIT	:= $(TESTS:%.c=$(BUILD)/unit/%) $(TSAN:%.c=$(BUILD)/unit/%-tsan)
 FUZZ	:= $(FUZZERS:%.c=$(BUILD)/unit/%)
 
-# $1 source, $2 suffix of the program, $3 flags, $4 libraries
-define host_program
-$(BUILD)/unit/$(1:.c=)$2: $1 $(call links,$1) $(HEADERS) | $(DEPS)/setup.mk
-	$$(call say,HOSTCC,$(1:.c=)$2)
+# $1 folder
+define host_object
+$(BUILD)/$1/%.o: %.c | $(DEPS)/setup.mk
+	$$(call say,HOSTCC,$$@)
 	$$Q mkdir -p $$(@D)
-	$$Q $(CLANG) $$(UFLAGS) $3 $1 $(call links,$1) $4 -o $$@
+	$$Q $(CLANG) $$(UFLAGS) $(SAN.$1) -MMD -MP -c $$< -o $$@
 endef
-$(foreach t,$(TESTS),$(eval $(call host_program,$t,,$$(SAN),-lcmocka)))
-$(foreach t,$(TSAN),$(eval $(call host_program,$t,-tsan,-fsanitize=thread,-lcmocka)))
-$(foreach t,$(FUZZERS),$(eval $(call host_program,$t,,$$(SAN) -fsanitize=fuzzer,)))
+$(foreach k,$(KINDS),$(eval $(call host_object,$k)))
+
+# $1 source, $2 suffix of the program, $3 folder of the objects, $4 libraries
+define host_program
+$(BUILD)/unit/$(1:.c=)$2: $$(patsubst %.c,$(BUILD)/$3/%.o,$1 $(call links,$1))
+	$$(call say,LINK,$$@)
+	$$Q mkdir -p $$(@D)
+	$$Q $(CLANG) -pthread $(SAN.$3) $$(sort $$^) $4 -o $$@
+endef
+$(foreach t,$(TESTS),$(eval $(call host_program,$t,,asan,-lcmocka)))
+$(foreach t,$(TSAN),$(eval $(call host_program,$t,-tsan,tsan,-lcmocka)))
+$(foreach t,$(FUZZERS),$(eval $(call host_program,$t,,fuzz,-fsanitize=fuzzer)))
+-include $(shell find $(KINDS:%=$(BUILD)/%) -name "*.d" 2>/dev/null)
 
 test-unit: $(UNIT)
 	$Q tools/unit $(UNIT)
 
 test-fuzz: $(FUZZ)
-	$Q tools/fuzz $(BUILD)/fuzz $(or $(SECONDS),5) $(FUZZ)
+	$Q tools/fuzz $(BUILD)/corpus $(or $(SECONDS),5) $(FUZZ)
 
 fuzz:
 	$Q $(MAKE) test-fuzz SECONDS=$(or $(SECONDS),300)
