@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * rand.c: ChaCha20 (RFC 8439) as a generator with fast key erasure.  Pure.  Each block made under a
- * key yields the next key (first half) before its other half is given out.
+ * rand.c: ChaCha20 (RFC 8439) as a generator with fast key erasure.  Pure.  BLOCKS blocks are made under
+ * a key; they begin with the next key, and the rest is given out after that has replaced the old one.
  */
 #include <string.h>
 #include "lib/rand.h"
+
+enum { BLOCKS = 4 };
 
 static inline u32 rotl(u32 v, u32 n) { return v << n | v >> (32 - n); }
 
@@ -42,14 +44,27 @@ static void chacha_block(const u32 key[8], u64 counter, u32 out[16])
 		out[i] += start[i];
 }
 
-/* A new key, and 32 bytes to give out. */
-static void refill(struct rand *r)
+/* A new key alone. */
+static void next_key(struct rand *r)
 {
 	u32 block[16];
 
 	chacha_block(r->key, 0, block);
 	memcpy(r->key, block, sizeof(r->key));
-	memcpy(r->pool, block + 8, sizeof(r->pool));
+	memset(block, 0, sizeof(block));
+	r->left = 0;
+}
+
+/* A new key, and a pool to give out. */
+static void refill(struct rand *r)
+{
+	u32 block[BLOCKS][16];
+
+	_Static_assert(sizeof(block) == sizeof(r->key) + sizeof(r->pool), "");
+	for (u32 i = 0; i < BLOCKS; i++)
+		chacha_block(r->key, i, block[i]);
+	memcpy(r->key, block, sizeof(r->key));
+	memcpy(r->pool, (u8 *)block + sizeof(r->key), sizeof(r->pool));
 	r->left = sizeof(r->pool);
 	memset(block, 0, sizeof(block));
 }
@@ -67,11 +82,10 @@ void rand_mix(struct rand *r, const void *more, size_t n)
 		for (size_t i = 0; i < sizeof(part); i++)
 			((u8 *)r->key)[i] ^= part[i];
 		r->key[7] ^= (u32)take << 24;		/* "a" and "a\0" differ */
-		refill(r);
+		next_key(r);
 		p += take;
 		n -= take;
 	} while (n);
-	r->left = 0;
 }
 
 void rand_seed(struct rand *r, const void *seed, size_t n)
@@ -90,8 +104,7 @@ static void bulk(struct rand *r, u8 *buf, size_t blocks)
 		memcpy(buf + i * sizeof(block), block, sizeof(block));
 	}
 	memset(block, 0, sizeof(block));
-	refill(r);
-	r->left = 0;
+	next_key(r);
 }
 
 void rand_bytes(struct rand *r, void *buf, size_t n)

@@ -8,7 +8,7 @@
 
 struct rand {
 	u32	key[8];
-	u8	pool[32];		/* given out from the end */
+	u8	pool[224];		/* given out from the end */
 	u32	left;
 };
 

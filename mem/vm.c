@@ -37,7 +37,7 @@ u64 vm_random_pages(u32 bits)
 	u32 v = 0;
 
 	if (vm_randomize && vm_random_bytes)
-		vm_random_bytes(&v, sizeof(v));
+		vm_random_bytes(&v, (bits + 7) / 8);
 	return v & ((1ul << bits) - 1);	/* at most 32 */
 }
 

@@ -367,7 +367,7 @@ static long build_space(struct loading *l, struct process *p)
 	if (!v)
 		return -ENOMEM;
 	v->limit = p->limits[9].cur;
-	l->base = choose_base(&l->plan, DYN_BASE + (vm_random_pages(18) << PAGE_SHIFT));
+	l->base = l->plan.dyn ? choose_base(&l->plan, DYN_BASE + (vm_random_pages(18) << PAGE_SHIFT)) : 0;
 	r = map_stack(v, stack_limit(p));
 	if (!r)
 		r = map_plan(v, l->file, &l->plan, l->base);
