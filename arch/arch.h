@@ -18,6 +18,7 @@
  *	arch_tlb_page()		forget the translation of a page in the active space, on this hart
  *	ctx_*()			read and change a context
  *	ctx_save_fp()		before its thread gives up the hart: floating-point registers are in it
+ *	ctx_expect_fp()		a new thread of a program that uses floating point will, too
  *	ctx_check_fp()		before it is returned from kernel_switch(): are they the hart's?
  */
 #pragma once

@@ -889,7 +889,7 @@ struct vm *vm_create(struct charge *c)
 	v->mmap_top = USER_TOP - PAGE_SIZE;
 	v->tree = tree_create();
 	if (v->tree) {
-		vm_enlist(v);
+		vm_enlist(v, NULL);
 		return v;
 	}
 	vm_put(v);
@@ -991,7 +991,11 @@ static long fork_locked(struct vm *to, struct vm *from, uaddr_t hot, struct dead
 	to->hint = from->hint;
 	atomic_fetch_add_explicit(&to->tree->refs, 1, memory_order_relaxed);
 	err = tables_fork(to, from, hot);
-	return err || !from->tree->special ? err : fork_special(to, dead);
+	if (!err && from->tree->special)
+		err = fork_special(to, dead);
+	if (!err)
+		vm_enlist(to, from);		/* who truncates may ask @to from now on */
+	return err;
 }
 
 struct vm *vm_fork(struct vm *from, uaddr_t hot)
@@ -1006,10 +1010,8 @@ struct vm *vm_fork(struct vm *from, uaddr_t hot)
 	err = fork_locked(to, from, hot, &dead);
 	spin_unlock(&from->lock);
 	free_dead(&dead);
-	if (!err) {
-		vm_enlist(to);
+	if (!err)
 		return to;
-	}
 	vm_put(to);
 	return NULL;
 }

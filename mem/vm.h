@@ -82,7 +82,6 @@ struct vm {
 	u64		limit;		/* RLIMIT_AS, bytes */
 	_Atomic u64	faults;
 	LIST_ENTRY(vm)	others;		/* vm_sets.c: all spaces */
-	u64		asked;		/* same */
 	bool		listed;		/* same */
 	bool		forked;		/* there may be tables that are shared or lent */
 	bool		watched;	/* a child whose first writes are noted in the tree */

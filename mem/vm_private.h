@@ -94,7 +94,7 @@ void pages_drop(struct vm *v, uaddr_t start, uaddr_t end);	/* unmap and release 
 void pages_protect(struct vm *v, const struct area *a, uaddr_t start, uaddr_t end);
 /* Writes to what is there fault from now on, and are told to the cache the pages are in. */
 void pages_catch_writes(struct vm *v, uaddr_t start, uaddr_t end);
-void vm_enlist(struct vm *v);		/* vm_sets.c */
+void vm_enlist(struct vm *v, struct vm *parent);	/* vm_sets.c; of a fork, which holds parent->lock */
 void vm_delist(struct vm *v);
 /* Move entries from @from to @to, where there are none, after pages_prepare(): -ENOMEM. */
 long pages_prepare(struct vm *v, uaddr_t from, uaddr_t to, u64 len);

@@ -2,7 +2,11 @@
 /*
  * vm_sets.c: from a page set to those who map it: what truncate and write-back have to tell address
  * spaces.  There is no list of mappings; all spaces are asked, which is rare: only for sets that are
- * mapped (set->maps).  spaces.lock guards the list and is not held while a space is looked at.
+ * mapped (set->maps).  spaces.lock guards the list (inside v->lock) and is not held while a space is looked at.
+ *
+ * Nobody is missed.  A space is asked under its lock; one that begins later faults after the set has
+ * changed.  A fork's child has its parent's pages without a fault: it is listed behind its parent, before
+ * the parent's lock is released, so it comes after the parent has been asked or holds nothing to ask for.
  */
 #include "mem/vm_private.h"
 #include "core/log.h"
@@ -11,14 +15,16 @@
 static struct {
 	spinlock_t		lock;
 	LIST_HEAD(, vm)		all;
-	u64			round;		/* of vm_each(): who has been asked */
 } spaces;
 
-void vm_enlist(struct vm *v)
+void vm_enlist(struct vm *v, struct vm *parent)
 {
 	guard(&spaces.lock);
 	v->listed = true;
-	LIST_INSERT_HEAD(&spaces.all, v, others);
+	if (parent)
+		LIST_INSERT_AFTER(parent, v, others);
+	else
+		LIST_INSERT_HEAD(&spaces.all, v, others);
 }
 
 void vm_delist(struct vm *v)
@@ -37,24 +43,14 @@ static bool get_living(struct vm *v)
 	return refs;
 }
 
-/* A space that was not asked in this round, counted. */
-static struct vm *next_space(u64 round)
-{
-	struct vm *v;
-
-	guard(&spaces.lock);
-	LIST_FOREACH(v, &spaces.all, others)
-		if (v->asked < round && get_living(v)) {
-			v->asked = round;
-			return v;
-		}
-	return NULL;
-}
-
-static u64 new_round(void)
+/* The space behind @v (NULL: the first) in the list, counted: it stays there until it is let go. */
+static struct vm *next_space(struct vm *v)
 {
 	guard(&spaces.lock);
-	return ++spaces.round;
+	v = v ? LIST_NEXT(v, others) : LIST_FIRST(&spaces.all);
+	while (v && !get_living(v))
+		v = LIST_NEXT(v, others);
+	return v;
 }
 
 /* Pages [first, end) of @set as far as @a maps them: true, and where. */
@@ -89,10 +85,13 @@ static void ask(struct vm *v, const struct pageset *set, u64 first, u64 end, boo
 
 static void each(const struct pageset *set, u64 first, u64 end, bool shared_only, part_fn *fn)
 {
-	u64 round = new_round();
+	struct vm *v = next_space(NULL), *next;
 
-	for (struct vm *v; (v = next_space(round)); vm_put(v))
+	for (; v; v = next) {
 		ask(v, set, first, end, shared_only, fn);
+		next = next_space(v);
+		vm_put(v);
+	}
 }
 
 void vm_unmap_pages(struct pageset *set, u64 first, u64 end)

@@ -90,6 +90,8 @@ static void clone_registers(struct thread *n, struct thread *t, const struct clo
 		ctx_set_sp(&n->ctx, q->stack);
 	if (q->flags & CLONE_SETTLS)
 		ctx_set_tls(&n->ctx, q->tls);
+	if (q->flags & CLONE_THREAD)
+		ctx_expect_fp(&n->ctx);
 	n->sig_mask = t->sig_mask;
 	n->set_child_tid = q->flags & CLONE_CHILD_SETTID ? q->child_tid : 0;
 	n->clear_child_tid = q->flags & CLONE_CHILD_CLEARTID ? q->child_tid : 0;

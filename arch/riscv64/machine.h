@@ -38,7 +38,8 @@ struct context {
 	void	*kernel_tp;		/* and its struct cpu */
 	u64	resumed;		/* arch_ticks() when the program last went on */
 	u64	user_ticks;		/* sum of time the program itself has run */
-	u32	fp_used;		/* f[] is meaningful: the program has used floating point */
+	u16	fp_used;		/* f[] is meaningful: the program has used floating point */
+	u16	fp_next;		/* and will soon: load the registers without being asked */
 	u32	fp_hart;		/* hart + 1 whose registers hold it now; 0: only f[] does */
 	u64	fcsr;
 	u64	f[32];
@@ -156,6 +157,7 @@ static inline u64 ctx_user_ticks(const struct context *c) { return c->user_ticks
 u32 ctx_fault_access(const struct context *c);	/* enum access */
 void fp_put_away(struct context *c);
 void fp_look(struct context *c);
+void ctx_expect_fp(struct context *c);
 static inline void ctx_save_fp(struct context *c)
 {
 	if (unlikely((c->status & SSTATUS_FS) == SSTATUS_FS_DIRTY))

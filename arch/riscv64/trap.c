@@ -85,20 +85,26 @@ static void fp_set(struct context *ctx, u64 state)
 	ctx->status = (ctx->status & ~(u64)SSTATUS_FS) | state;
 }
 
-/* The first floating-point instruction since the program came to this hart: bring its registers. */
-static bool fp_first_use(struct context *ctx)
+static void fp_bring(struct context *ctx)
 {
 	struct cpu *c = this_cpu();
 
-	if (ctx->status & SSTATUS_FS)
-		return false;
 	csr_set(sstatus, SSTATUS_FS_CLEAN);
 	fp_load(ctx->f, &ctx->fcsr);
 	csr_clear(sstatus, SSTATUS_FS);
 	c->arch[CPU_FP_OWNER] = (u64)ctx;
 	ctx->fp_hart = c->id + 1;
 	ctx->fp_used = 1;
+	ctx->fp_next = 0;
 	fp_set(ctx, SSTATUS_FS_CLEAN);
+}
+
+/* The first floating-point instruction since the program came to this hart. */
+static bool fp_first_use(struct context *ctx)
+{
+	if (ctx->status & SSTATUS_FS)
+		return false;
+	fp_bring(ctx);
 	return true;
 }
 
@@ -108,7 +114,16 @@ void fp_put_away(struct context *ctx)
 	csr_set(sstatus, SSTATUS_FS_CLEAN);
 	fp_save(ctx->f, &ctx->fcsr);
 	csr_clear(sstatus, SSTATUS_FS);
+	ctx->fp_next = 1;
 	fp_set(ctx, SSTATUS_FS_CLEAN);
+}
+
+void ctx_expect_fp(struct context *ctx)
+{
+	if (!ctx->fp_used)
+		return;
+	ctx->fp_next = 1;
+	fp_set(ctx, SSTATUS_FS_CLEAN);		/* for ctx_check_fp() to look */
 }
 
 /* The registers in the context were changed (fork, exec, signal return): use those. */
@@ -120,10 +135,15 @@ void fp_forget(struct context *ctx)
 
 /* --- programs ------------------------------------------------------------------------------------------ */
 
-/* Before @ctx's program goes on. */
+/* Before @ctx's program goes on.  The trap of a first use goes through the firmware and costs as much as
+ * loading the registers ten times: who changed them in its last slice finds them there. */
 void fp_look(struct context *ctx)
 {
-	if (!fp_is_here(ctx))
+	if (fp_is_here(ctx))
+		return;
+	if (ctx->fp_next)
+		fp_bring(ctx);
+	else
 		fp_set(ctx, 0);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* memory.c: threads that change one address space while others use it: no hart may see what is gone. */
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include "stress.h"
@@ -122,9 +123,89 @@ static void protects(long n)
 	exactly(pthread_join(thread, NULL), 0);
 }
 
+/* A file becomes empty while its mapper forks, and others too: neither parent nor child sees its old page
+ * afterwards. */
+static struct { int file; _Atomic int go, done; } cut;
+
+static volatile long *map_new_file(int *file)
+{
+	char path[] = "/tmp/cut-XXXXXX";
+	void *p;
+
+	*file = must(mkstemp(path));
+	must(unlink(path));
+	p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, *file, 0);
+	must(p == MAP_FAILED ? -1 : 0);
+	return p;
+}
+
+static void *cuts_another(void *arg)
+{
+	int file;
+	volatile long *seen = map_new_file(&file);
+
+	while (cut.go >= 0) {
+		must(ftruncate(file, PAGE));
+		exactly(*seen, 0);
+		*seen = 1;
+		must(ftruncate(file, 0));
+	}
+	return NULL;
+}
+
+static void *cuts(void *arg)
+{
+	for (int turn = 1;; turn++) {
+		while (cut.go != turn)
+			if (cut.go < 0 || sched_yield())
+				return NULL;
+		must(ftruncate(cut.file, 0));
+		cut.done = turn;
+	}
+}
+
+static void truncates(long n)
+{
+	volatile long *seen = map_new_file(&cut.file);
+	pthread_t thread, other;
+
+	exactly(pthread_create(&thread, NULL, cuts, NULL), 0);
+	exactly(pthread_create(&other, NULL, cuts_another, NULL), 0);
+	for (long i = 1; i <= n; i++) {
+		int ready[2], status;
+		pid_t pid;
+		char c;
+
+		must(ftruncate(cut.file, PAGE));
+		*seen = -i;
+		must(pipe(ready));
+		cut.go = i;
+		for (volatile long wait = i % 64 * 8; wait > 0; wait--)
+			;
+		pid = must(fork());
+		if (!pid) {
+			close(ready[1]);
+			_exit(read(ready[0], &c, 1) || *seen != i);
+		}
+		while (cut.done != i)
+			sched_yield();
+		must(ftruncate(cut.file, PAGE));
+		exactly(pwrite(cut.file, &i, sizeof(i), 0), sizeof(i));
+		exactly(*seen, i);
+		close(ready[0]);
+		close(ready[1]);
+		exactly(must(waitpid(pid, &status, 0)), pid);
+		exactly(status, 0);
+	}
+	cut.go = -1;
+	exactly(pthread_join(thread, NULL), 0);
+	exactly(pthread_join(other, NULL), 0);
+}
+
 const struct trouble memory_troubles[] = {
 	{ "maps", maps, 300, "mappings by each of 8 threads" },
 	{ "copies", copies, 100, "forks while 8 threads write" },
+	{ "truncates", truncates, 300, "forks while another makes the mapped file empty" },
 	{ "protects", protects, 1000, "changes of rights while another writes" },
 	{ },
 };

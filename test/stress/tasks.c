@@ -300,6 +300,52 @@ static void kills(long n)
 	}
 }
 
+/* Floating-point registers and the rounding mode are each thread's own, whoever had the hart meanwhile. */
+static void *keeps(void *number)
+{
+	register long a7 asm("a7") = SYS_sched_yield;
+	double got;
+	long mode;
+
+	asm volatile("fsrm zero, %0" :: "r"((long)number & 3));
+	for (long i = 0; i < naps_each; i++) {
+		double mine = (long)number * 1e6 + i;
+
+		asm volatile("fmv.d ft3, %[mine]\n"
+			     "fmv.d fs5, %[mine]\n"
+			     "ecall\n"
+			     "fmax.d %[got], ft3, fs5\n"
+			     "frrm %[mode]\n"
+			     : [got] "=f"(got), [mode] "=r"(mode)
+			     : [mine] "f"(mine), "r"(a7) : "memory", "a0", "ft3", "fs5");
+		exactly(got == mine, 1);
+		exactly(mode, (long)number & 3);
+	}
+	return NULL;
+}
+
+static void *keeps_through_forks(void *number)
+{
+	keeps(number);
+	for (int i = 0; i < 4; i++) {
+		pid_t pid = must(fork());
+		int status;
+
+		keeps(number);
+		if (!pid)
+			_exit(0);
+		exactly(must(waitpid(pid, &status, 0)), pid);
+		exactly(status, 0);
+	}
+	return NULL;
+}
+
+static void floats(long n)
+{
+	naps_each = n;
+	crowd(8, keeps_through_forks);
+}
+
 const struct trouble tasks_troubles[] = {
 	{ "sleepers", sleepers, 2000, "threads blocked at once, then woken at once" },
 	{ "ring", ring, 100, "rounds of a token through 64 processes" },
@@ -308,6 +354,7 @@ const struct trouble tasks_troubles[] = {
 	{ "signals", signals, 5000, "signals at threads in all kinds of sleep" },
 	{ "threads", threads, 1000, "threads that come and go" },
 	{ "forks", forks, 20, "forks by each of 16 threads in 4 processes" },
+	{ "floats", floats, 100, "switches with numbers in floating-point registers" },
 	{ "kills", kills, 30, "processes killed in the middle of it" },
 	{ },
 };
