@@ -28,10 +28,21 @@ bench-linux: $(BENCH)
 
 .PHONY: bench-linux
 
-$(BUILD)/profile/insn.so: tools/profile/insn.c | $(DEPS)/setup.mk
+$(BUILD)/profile/%.so: tools/profile/%.c | $(DEPS)/setup.mk
 	$(call say,HOSTCC,$@)
 	$Q mkdir -p $(@D)
 	$Q $(HOSTCC) -O2 $(WARN) -shared -fPIC $< -o $@
 
 profile: all $(BENCH) $(BUILD)/profile/insn.so
 	$Q BUILD=$(BUILD) OUT=$(OUT) tools/profile/profile.py $(LINE) $(FN)
+
+# The same work on 1 to 8 harts.
+$(BUILD)/bench/harts: bench/harts/harts.c | $(DEPS)/setup.mk
+	$(call say,CC,$@)
+	$Q mkdir -p $(@D)
+	$Q $(UCC) -D_GNU_SOURCE -Wno-missing-field-initializers $< -o $@
+
+bench-harts: all $(BUILD)/bench/harts $(BUILD)/profile/count.so
+	$Q BUILD=$(BUILD) bench/harts/run.py $(LINES)
+
+.PHONY: bench-harts

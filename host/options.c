@@ -364,6 +364,8 @@ static void parse_command(int argc, char **argv, struct options *opt)
 	argv[0] = names[opt->batch];
 	argp_err_exit_status = STATUS_WEIR;
 	argp_parse(opt->batch ? &batch_argp : &run_argp, argc, argv, ARGP_IN_ORDER, NULL, opt);
+	if (opt->icount && opt->cpus > 1) /* QEMU 7.2 runs one hart for as long as it is busy, waiting for another or not */
+		die(STATUS_WEIR, "--icount counts the instructions of one hart: leave out -c %ld", opt->cpus);
 }
 
 void options_parse(int argc, char **argv, struct options *opt)

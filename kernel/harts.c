@@ -10,7 +10,7 @@
 #include "dev/driver.h"
 #include "kernel/boot.h"
 
-enum { PATIENCE_NS = NSEC_PER_SEC };
+static const u64 PATIENCE_NS = 5ull * NSEC_PER_SEC, LOOK_NS = 50 * NSEC_PER_USEC;
 
 void kernel_hart_main(struct cpu *c)
 {
@@ -19,14 +19,17 @@ void kernel_hart_main(struct cpu *c)
 	exec_run();
 }
 
+/* Not a loop that is always busy: an emulator may let only one hart run at a time, until it sleeps. */
 static bool came(u32 id)
 {
 	u64 deadline = time_add(clock_now(), PATIENCE_NS);
 
-	while (cpu_total() <= id)
-		if (clock_now() > deadline)
-			return false;
-	return true;
+	while (cpu_total() <= id && clock_now() <= deadline) {
+		arch_timer_set(clock_ticks(clock_now() + LOOK_NS));
+		arch_wait();
+	}
+	arch_timer_quiet();
+	return cpu_total() > id;
 }
 
 void boot_harts(void)
