@@ -482,15 +482,15 @@ static bool work_in_sight(struct cpu *c)
 	return false;
 }
 
-/* Announce that we sleep, look once more, sleep.  Interrupts are off from the last look on: one
- * that comes now ends arch_wait(). */
+/* Announce that we sleep, look once more, sleep.  Interrupts are off from the announcement on: who answers it
+ * by an IPI takes it back, too, so that IPI has to end arch_wait(). */
 static void idle(struct cpu *c)
 {
 	u64 bit = (u64)1 << c->id;
 
+	arch_irq_off();
 	atomic_fetch_or(&idle_harts, bit);
 	atomic_thread_fence(memory_order_seq_cst);
-	arch_irq_off();
 	if (!work_in_sight(c) && rcu_sleep(c)) {
 		c->count.idles++;
 		timer_arm(c, timer_next());

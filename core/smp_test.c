@@ -470,6 +470,82 @@ static void test_idle_harts_steal(void **state)
 	}
 }
 
+/*
+ * A hart announces that it sleeps and is called at once, for something that another takes before it looks.  Then
+ * it must not sleep without being announced: nobody would call it for what comes next.
+ */
+static struct { _Atomic u32 present, at_door, leave, taken, done; } door;
+static void spin_until(_Atomic u32 *what, u32 value)
+{
+	while (atomic_load(what) < value)
+		arch_relax();
+}
+
+static void stands_at_door(void)
+{
+	if (atomic_exchange(&host_before_irq_off, NULL)) {
+		atomic_store(&door.at_door, 1);
+		spin_until(&door.taken, 1);
+	}
+}
+
+static long stays(struct co *co, struct task *t)
+{
+	atomic_fetch_add(&door.present, 1);
+	spin_until(&door.leave, (uintptr_t)arg_of(t));
+	return 0;
+}
+
+static long goes_to_sleep(struct co *co, struct task *t)
+{
+	atomic_store(&host_before_irq_off, stands_at_door);
+	return 0;
+}
+
+static long takes(struct co *co, struct task *t)
+{
+	atomic_store(&door.taken, 1);
+	spin_until(&door.done, 1);
+	return 0;
+}
+
+static long is_last(struct co *co, struct task *t)
+{
+	atomic_store(&door.done, 1);
+	return 0;
+}
+
+static long calls_the_sleeper(struct co *co, struct task *t)
+{
+	struct tester **all = arg_of(t);
+
+	spin_until(&door.present, 2);			/* so one hart has nothing to do */
+	task_requeue(&all[0]->t);
+	spin_until(&door.at_door, 1);
+	task_requeue(&all[1]->t);
+	atomic_store(&door.leave, 1);			/* a second hart is free, and takes it */
+	spin_until(&door.taken, 1);
+	usleep(5000);					/* the first one looks and sleeps */
+	task_requeue(&all[2]->t);
+	spin_until(&door.done, 1);
+	atomic_store(&door.leave, 2);
+	return 0;
+}
+
+static void test_called_before_sleep(void **state)
+{
+	struct tester *t[6];
+
+	memset(&door, 0, sizeof(door));
+	t[0] = tester_create(goes_to_sleep, NULL);
+	t[1] = tester_create(takes, NULL);
+	t[2] = tester_create(is_last, NULL);
+	t[3] = start(stays, (void *)1);
+	t[4] = start(stays, (void *)2);
+	t[5] = start(calls_the_sleeper, t);
+	finish(t, 6);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -488,6 +564,7 @@ int main(void)
 		cmocka_unit_test_setup(test_races, on_all),
 		cmocka_unit_test_setup(test_signal_falling_asleep, on_all),
 		cmocka_unit_test_setup(test_idle_harts_steal, on_all),
+		cmocka_unit_test_setup(test_called_before_sleep, on_all),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,7 +38,7 @@ static _Thread_local struct hart *self;
 _Thread_local struct cpu *host_cpu;
 _Thread_local volatile bool host_irq_on;
 _Atomic u64 host_clock;
-void (*host_before_irq_off)(void);
+void (*_Atomic host_before_irq_off)(void);
 
 /* Rooms above, if they are linked. */
 __attribute__((weak)) void kernel_timer_irq(void) { }

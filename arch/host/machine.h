@@ -30,7 +30,7 @@ extern _Atomic u64 host_clock;
 void host_advance(u64 ticks);
 
 /* Called by arch_irq_off() before it does its work: the last moment an interrupt can come. */
-extern void (*host_before_irq_off)(void);
+extern void (*_Atomic host_before_irq_off)(void);
 
 u64 host_real_ticks(void);
 void host_take_interrupts(void);
@@ -56,8 +56,10 @@ static inline void arch_irq_on(void)
 }
 static inline void arch_irq_off(void)
 {
-	if (host_before_irq_off)
-		host_before_irq_off();
+	void (*before)(void) = atomic_load_explicit(&host_before_irq_off, memory_order_relaxed);
+
+	if (before)
+		before();
 	host_irq_on = false;
 }
 static inline bool arch_irq_enabled(void) { return host_irq_on; }
