@@ -22,7 +22,7 @@
 
 /* How long a task in the slot waits for the current one while other harts have nothing to do. */
 enum { SHARE_NS = 50 * NSEC_PER_USEC };
-enum { SLOT_BUDGET = 16, DUE_BUDGET = 8, STEAL_MAX = 32, SLICE_NS = 4 * NSEC_PER_MSEC };
+enum { SLOT_BUDGET = 16, DUE_BUDGET = 8, STEAL_MAX = 32 };
 _Static_assert(CPU_MAX <= 64 && STEAL_MAX <= RING / 2, "idle_harts is a word; loot fits a ring");
 
 struct cpu cpus[CPU_MAX];
@@ -542,7 +542,7 @@ static inline void slice_arm(struct cpu *c)
 {
 	u64 next = atomic_load_explicit(&c->timer_next, memory_order_relaxed);
 
-	timer_arm(c, min(c->now + SLICE_NS, next));
+	timer_arm(c, min(c->now + EXEC_SLICE_NS, next));
 }
 
 bool exec_slice_begin(void)

@@ -104,6 +104,8 @@ static inline bool task_killed(void)
 /* Yield the hart once (inside a framed function whose frame is f). */
 #define co_yield() do { task_requeue(task_current()); co_pause(); } while (0)
 
+enum { EXEC_SLICE_NS = 4000000 };		/* that a program runs while others are ready */
+
 /* --- executor (core/exec.c) --------------------------------------------------------- */
 
 void exec_init(struct cpu *c, u32 id, u32 hart);	/* once per hart, before anything else */

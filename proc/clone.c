@@ -58,6 +58,10 @@ static struct process *clone_process(struct thread *t, const struct clone_reques
 	if (!p)
 		return NULL;
 	p->exit_signal = q->flags & CLONE_PARENT ? from->exit_signal : q->exit_signal;
+	if (unlikely(p->reset_on_fork)) {
+		p->reset_on_fork = false;
+		p->nice = max(p->nice, 0);
+	}
 	err = clone_sighand(p, from, q->flags);
 	p->vm = q->flags & CLONE_VM ? vm_get(from->vm) : vm_fork(from->vm, ctx_sp(&t->ctx));
 	if (!err && p->vm)

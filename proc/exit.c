@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/time.h"
 #include "core/timeline.h"
+#include "proc/ipc.h"
 #include "proc/job.h"
 #include "proc/private.h"
 
@@ -166,6 +167,8 @@ void thread_gone(struct task *task)
 			p->exit_status = (t->exit_code & 255) << 8;
 		alarm_stop(p);
 		ptimers_stop(p);
+		if (unlikely(p->job->ipc))
+			ipc_process_exit(p);
 		process_ended(p);
 	}
 	thread_free(t);

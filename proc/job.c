@@ -9,6 +9,7 @@
 #include "fs/streams.h"
 #include "lib/print.h"
 #include "mem/heap.h"
+#include "proc/ipc.h"
 #include "proc/job.h"
 
 enum { PROCESSES_MAX = 256, PROCESSES_MIN = 16, FRAMES_A_PROCESS = 64 };
@@ -48,6 +49,7 @@ void job_put(struct job *j)
 	if (!j || atomic_fetch_sub(&j->refs, 1) != 1)
 		return;
 	tty_put(j->tty);
+	ipc_free(j);
 	charge_close(&j->charge);
 	heap_free(j->calls);
 	heap_free(j);
@@ -127,6 +129,7 @@ static s32 caller(s32 *sid)
 
 void job_init(void)
 {
+	ipc_init();
 	tty_signal = signal_from_tty;
 	tty_current = current_tty;
 	loop_file = current_file;

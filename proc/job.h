@@ -10,6 +10,7 @@
 #include "proc/process.h"
 #include "proc/calls.h"
 
+struct ipc;
 struct tty;
 
 struct last_error { u32 call; s32 error; char path[64]; char detail[48]; };
@@ -37,6 +38,7 @@ struct job {
 	u32			error_count;
 	struct tty		*tty;		/* its terminal, counted; NULL: none */
 	struct waitq		wait;		/* woken when processes reaches 0 or main has ended */
+	_Atomic(struct ipc *)	ipc;		/* proc/ipc.h; NULL: it has none */
 	const struct job_spec	*spec;		/* what the host asked for (lib/jobspec.h) */
 };
 

@@ -122,6 +122,10 @@ struct process {
 	/* A fork copies all from here on. */
 	s32			pgid, sid;
 	s32			nice;
+	bool			reset_on_fork;	/* children begin with nice >= 0, and without this */
+	u16			ioprio;		/* as told; kept, not obeyed */
+	u16			memory_policy;	/* MPOL_*, of a machine with one node */
+	bool			memory_nodes;	/* node 0 is in its mask */
 	u32			uid, euid, suid, gid, egid, sgid;
 	bool			no_new_privs;	/* exec grants nothing, for ever */
 	bool			cpu_watch;	/* a timer or limit of CPU time may be set */
@@ -211,6 +215,7 @@ s32 thread_next(struct process *p, s32 after);
 /* For each living process, proc_lock held. */
 void process_each(void (*fn)(struct process *p, void *arg), void *arg);
 u32 process_count(void);
+s32 job_next(struct job *j, s32 after);	/* smallest pid above @after of a process of @j, 0: none */
 /* CPU time of a process so far, its living threads included. */
 void process_times(struct process *p, u64 *user_ns, u64 *kernel_ns);
 

@@ -131,6 +131,19 @@ void process_each(void (*fn)(struct process *p, void *arg), void *arg)
 		}
 }
 
+s32 job_next(struct job *j, s32 after)
+{
+	struct process *p;
+	s32 best = 0;
+	guard(&proc_lock);
+
+	for (u32 i = 0; i < HASH; i++)
+		LIST_FOREACH(p, &processes[i], hash)
+			if (p->job == j && p->pid > after && (!best || p->pid < best))
+				best = p->pid;
+	return best;
+}
+
 void process_history(struct procfs_totals *sum)
 {
 	sum->user_ns = gone_user_ns;
@@ -149,6 +162,7 @@ static void limits_init(struct process *p)
 	p->limits[3] = (struct rlimit_k){ 8 << 20, UINT64_MAX };	/* stack */
 	p->limits[4] = (struct rlimit_k){ 0, UINT64_MAX };		/* core */
 	p->limits[7] = (struct rlimit_k){ 1024, FD_MAX };		/* files */
+	p->limits[12] = (struct rlimit_k){ 819200, 819200 };		/* bytes of message queues */
 }
 
 static void exe_put(struct exe *e)

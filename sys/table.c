@@ -26,6 +26,7 @@
 	X(socket_calls) \
 	X(message_calls) \
 	X(mem_calls) \
+	X(ipc_calls) \
 	X(process_calls) \
 	X(signal_calls) \
 	X(futex_calls) \

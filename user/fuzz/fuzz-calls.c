@@ -15,7 +15,7 @@ struct row { int number; const char *args; };
 /*
  * Letters: d descriptor, p path, P address of something writable, r readable, a address of pages,
  * n length, i small int, x anything, s signal, t time, k process, f flags, D AT_FDCWD or directory,
- * o offset, q attribute, m mode, v iovec, C count of iovec, z page-sized length.
+ * o offset, q attribute, g System V id, m mode, v iovec, C count of iovec, z page-sized length.
  */
 static const struct row rows[] = {
 	{ __NR_getdents64, "dPn" }, { __NR_getcwd, "Pn" }, { __NR_chdir, "p" }, { __NR_fchdir, "d" },
@@ -54,6 +54,15 @@ static const struct row rows[] = {
 	{ __NR_getitimer, "iP" }, { __NR_sched_yield, "" }, { __NR_sched_getaffinity, "knP" },
 	{ __NR_getpriority, "ik" }, { __NR_setpriority, "iki" }, { __NR_execve, "pVV" },
 	{ __NR_clone, "lS0PP" }, { __NR_clone3, "Pi" }, { __NR_rt_sigreturn, "" }, { __NR_exit, "i" },
+	{ __NR_shmget, "izf" }, { __NR_shmget, "0zi" }, { __NR_shmat, "gax" }, { __NR_shmat, "g0i" },
+	{ __NR_shmdt, "a" }, { __NR_shmctl, "giP" }, { __NR_semget, "iix" }, { __NR_semop, "gPi" },
+	{ __NR_semtimedop, "gPit" }, { __NR_semctl, "giiP" }, { __NR_msgget, "ix" },
+	{ __NR_msgsnd, "grni" }, { __NR_msgrcv, "gPnix" }, { __NR_msgctl, "giP" },
+	{ __NR_mq_open, "pOmP" }, { __NR_mq_open, "pOm0" }, { __NR_mq_unlink, "p" },
+	{ __NR_mq_timedsend, "drnit" }, { __NR_mq_timedreceive, "dPnPt" }, { __NR_mq_notify, "dP" },
+	{ __NR_mq_getsetattr, "dPP" }, { __NR_sched_setattr, "kPi" }, { __NR_sched_getattr, "kPni" },
+	{ __NR_sched_rr_get_interval, "kP" }, { __NR_ioprio_get, "ik" }, { __NR_ioprio_set, "ikx" },
+	{ __NR_sched_setscheduler, "kiP" }, { __NR_sched_setparam, "kP" },
 	{ __NR_setxattr, "pprni" }, { __NR_lsetxattr, "pqrni" }, { __NR_fsetxattr, "dqrni" },
 	{ __NR_getxattr, "pqPn" }, { __NR_fgetxattr, "dqPn" }, { __NR_listxattr, "pPn" },
 	{ __NR_flistxattr, "dPn" }, { __NR_removexattr, "pq" }, { __NR_fremovexattr, "dq" },
@@ -186,6 +195,7 @@ static long argument(unsigned long *s, char c)
 	case 'A': return 0x20 | 1l << below(s, 2) | (below(s, 3) ? 0x10 : 0) | (below(s, 8) ? 0 : 1l << below(s, 22));
 	case 'O': return below(s, 4) | (below(s, 2) ? 0100 : 0) | (below(s, 3) ? 0 : 1l << below(s, 23));
 	case 'o': return below(s, 3) ? below(s, 1 << 18) : garbage(s);
+	case 'g': return below(s, 8) ? (long)(below(s, 3) | below(s, 12) << 15) : garbage(s);
 	case 'q': return below(s, 8) ? (long)attributes[below(s, 4)] : string(s);
 	case 'm': return below(s, 8) ? 0777 : (long)(any(s) & 0177777);
 	case 'v': case 'V': return vector(s);
