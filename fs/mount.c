@@ -13,7 +13,9 @@
 #include "mem/heap.h"
 
 enum { TYPES_MAX = 16 };
-static const struct fs_type *types[TYPES_MAX] = { &tmpfs_type, &devfs_type, &procfs_type };
+static const struct fs_type *types[TYPES_MAX] = {
+	&tmpfs_type, &devfs_type, &procfs_type, &ext4_type, &ext3_type, &ext2_type,
+};
 static const struct fs_type ramfs_type = { .name = "ramfs", .magic = 0x858458f6, .mount = tmpfs_mount };
 static const struct fs_type rootfs_type = {
 	.name = "rootfs", .magic = 0x01021994, .nodev = true, .mount = tmpfs_mount,
