@@ -88,6 +88,24 @@ static void names(void **state)
 	unmounted();
 }
 
+/* What fits into one listing ends where entries are empty. */
+static void gaps_in_directories(void **state)
+{
+	char path[80];
+
+	mounted();
+	for (u32 i = 0; i < 120; i++) {
+		snprintf(path, sizeof(path), "/tmp/m/%057u", i);
+		assert_int_equal(do_put(path, "x", 1), 1);
+	}
+	for (u32 i = 30; i < 70; i++) {
+		snprintf(path, sizeof(path), "/tmp/m/%057u", i);
+		assert_int_equal(do_unlink(path), 0);
+		assert_int_equal(do_list("/tmp/m", NULL, NULL), 119 - (i - 30));
+	}
+	unmounted();
+}
+
 static void renames(void **state)
 {
 	mounted();
@@ -300,6 +318,7 @@ int main(void)
 		FS_TEST(comes_and_goes),
 		FS_TEST(file_is_kept),
 		FS_TEST(names),
+		FS_TEST(gaps_in_directories),
 		FS_TEST(renames),
 		FS_TEST(removed_but_open),
 		FS_TEST(lazily_unmounted),

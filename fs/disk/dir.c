@@ -138,46 +138,62 @@ static long put_listed(struct file *f, struct uio *u, const struct listing *l)
 	return 0;
 }
 
-/* The listing that goes on at f->pos, complete; 0, PENDING or an error. */
-static async long listing_for(struct file *f, struct listing **out)
+/* f->data becomes the listing that goes on at f->pos, complete or on its way. */
+static long listing_for(struct file *f)
 {
 	struct listing *l = f->data;
 	u64 at = f->pos - DOTS;
-	long r;
 
 	if (!l || at < l->first || (at >= l->next && l->work->done.over && at != l->first)) {
 		listing_put(f);
-		l = f->data = list_begin(f->inode, at);
-		if (!l)
-			return -ENOMEM;
+		f->data = list_begin(f->inode, at);
 	}
-	r = errand_wait(l->work);
+	return f->data ? 0 : -ENOMEM;
+}
+
+static async long listing_wait(struct file *f)
+{
+	long r = errand_wait(((struct listing *)f->data)->work);
+
 	if (r && r != PENDING)
 		listing_put(f);
-	*out = l;
 	return r;
 }
 
+/* Put what the listing has.  1: that was the end of the directory. */
+static long put_more(struct file *f, struct uio *u)
+{
+	struct listing *l = f->data;
+	u64 before = f->pos;
+	long r = put_listed(f, u, l);
+
+	if (r || f->pos != before)
+		return r;
+	f->pos = max(f->pos, l->next + DOTS);		/* entries that are empty, up to here */
+	return f->pos == before;
+}
+
+/* Whoever has something does not wait for more: a call that waits begins anew. */
 static async long disk_readdir(struct co *co, struct file *f, struct uio *u)
 {
-	u64 before = u->done, at;
-	struct listing *l;
+	u64 before = u->done;
 	long r;
 
 	if (f->dentry->flags & D_GONE)
 		return -ENOENT;
 	r = put_dots(f, u);
 	while (!r) {
-		at = f->pos;
-		r = listing_for(f, &l);
+		r = listing_for(f);
+		if (!r && u->done != before && !((struct listing *)f->data)->work->done.over)
+			break;
 		if (!r)
-			r = put_listed(f, u, l);
-		if (!r && f->pos == at)
-			break;			/* the end */
+			r = listing_wait(f);
+		if (!r)
+			r = put_more(f, u);
 	}
-	if (r == PENDING)
-		return u->done ? (long)u->done : r;
-	return u->done != before ? (long)(u->done - before) : r;
+	if (u->done != before)
+		return u->done - before;
+	return r == 1 ? 0 : r;
 }
 
 static async long disk_dir_read(struct co *co, struct file *f, struct uio *u, u64 *pos)
