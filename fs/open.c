@@ -74,7 +74,7 @@ static const u32 not_kept = O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC;
 
 long dentry_open(struct dentry *d, u32 flags, struct file **out)
 {
-	struct file *f = file_create(&path_file_ops, flags & ~not_kept, NULL);
+	struct file *f = file_create(&path_file_ops, flags & ~(not_kept & ~O_NOCTTY), NULL);
 	long err = 0;
 
 	if (!f)
@@ -88,6 +88,7 @@ long dentry_open(struct dentry *d, u32 flags, struct file **out)
 		file_put(f);
 		return err;
 	}
+	f->flags &= ~O_NOCTTY;		/* terminals have looked at it */
 	*out = f;
 	return 0;
 }

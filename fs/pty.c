@@ -121,22 +121,33 @@ long pty_open_slave(struct inode *ip, struct file *f)
 {
 	struct pty *p = find(ip->rdev & 0xff);
 	struct tty *t;
+	bool open;
 
 	if (!p)
 		return -EIO;
 	t = p->tty;
 	{
 		guard(&p->readers.lock);
-		if (!p->locked && !p->master_gone) {
+		open = !p->locked && !p->master_gone;
+		if (open) {
 			p->slaves++;
 			p->was_open = true;
-			f->ops = &slave_ops;
-			f->data = t;
-			return 0;
 		}
 	}
-	tty_put(t);
-	return -EIO;
+	if (!open) {
+		tty_put(t);
+		return -EIO;
+	}
+	f->ops = &slave_ops;
+	f->data = t;
+	if (!(f->flags & O_NOCTTY) && (f->flags & O_ACCMODE) != O_WRONLY)
+		tty_opened(t);
+	return 0;
+}
+
+u32 tty_number(const struct tty *t)
+{
+	return t->back ? device_number(PTS_MAJOR, container_of(t->in, struct pty, in)->number) : 0x501;
 }
 
 struct tty *pty_of_session(s32 sid)
@@ -259,7 +270,11 @@ static async long master_ioctl(struct co *co, struct file *f, u32 request, u64 a
 	case FIONREAD:
 		v = out_used(p);
 		return user_put(arg, v);
-	case TIOCSCTTY: case TIOCNOTTY:
+	case TIOCGPGRP:
+		return user_put(arg, p->tty->pgrp);
+	case TIOCGSID:
+		return p->tty->session ? user_put(arg, p->tty->session) : -ENOTTY;
+	case TIOCNOTTY:
 		return -ENOTTY;
 	}
 	return tty_ioctl(co, &slave, request, arg);
@@ -389,7 +404,7 @@ long pty_open_peer(struct file *f, u32 flags, struct file **out)
 	r = path_walk(&kernel_context, NULL, path, 0, &d);
 	if (r)
 		return r;
-	r = dentry_open(d, flags & (O_ACCMODE | O_NONBLOCK), out);
+	r = dentry_open(d, flags & (O_ACCMODE | O_NONBLOCK | O_NOCTTY), out);
 	dentry_put(d);
 	return r;
 }

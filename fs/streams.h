@@ -28,9 +28,13 @@ void tty_set_size(struct tty *t, u16 rows, u16 cols);	/* and SIGWINCH */
 s32 tty_session(struct tty *t);
 void tty_set_session(struct tty *t, s32 sid, s32 pgrp);
 s32 tty_foreground(struct tty *t);
+void tty_leave_session(struct tty *t, bool leader_ends);	/* the foreground is told */
+u32 tty_number(const struct tty *t);		/* as /proc/PID/stat shows it */
 
-/* Set by proc/: @signo to the foreground group @pgrp; the caller's terminal (counted) or NULL; the
+/* Set by proc/: @signo to the foreground group @pgrp, or the process -@pgrp; the caller's terminal (counted) or NULL; the
  * caller's group and session. */
 extern void (*tty_signal)(struct tty *t, s32 pgrp, s32 signo);
 extern struct tty *(*tty_current)(void);
-extern s32 (*tty_caller)(s32 *sid);		/* process group of the caller */
+extern s32 (*tty_caller)(s32 *sid, s32 *pid);	/* process group of the caller */
+extern long (*tty_background)(struct tty *t, s32 signo);	/* tty_check() */
+extern long (*tty_group)(s32 pgrp);		/* is it one of the caller's session: -ESRCH, -EPERM */

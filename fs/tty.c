@@ -16,7 +16,6 @@
 
 void (*tty_signal)(struct tty *t, s32 pgrp, s32 signo);
 struct tty *(*tty_current)(void);
-s32 (*tty_caller)(s32 *sid);
 
 static const struct termios sane = {
 	.c_iflag = ICRNL | IXON | IUTF8, .c_oflag = OPOST | ONLCR, .c_cflag = B38400 | CS8 | CREAD | HUPCL,
@@ -155,7 +154,10 @@ async long tty_read(struct co *co, struct file *f, struct uio *u, u64 *pos)
 {
 	struct tty *t = f->data;
 	u64 left = u->left;
-	long r = take_input(t, f, u);
+	long r = t->hung_up ? 0 : tty_check(t, SIGTTIN);
+
+	if (!r)
+		r = take_input(t, f, u);
 
 	if (u->left != left && pump(t))
 		input_taken(t);
@@ -183,8 +185,10 @@ async long tty_write(struct co *co, struct file *f, struct uio *u, u64 *pos)
 {
 	struct tty *t = f->data;
 	char raw[TTY_OUT / 2];
-	long r;
+	long r = t->tio.c_lflag & TOSTOP ? tty_check(t, SIGTTOU) : 0;
 
+	if (r)
+		return r;
 	guard(&t->lock);
 	if (t->back && t->hung_up)
 		return -EIO;
@@ -253,36 +257,6 @@ static async long get_size(struct tty *t, uaddr_t arg)
 	return err;
 }
 
-static async long get_pgrp(struct tty *t, uaddr_t arg)
-{
-	s32 pgrp, sid = 0;
-	long err = user_get(pgrp, arg);
-
-	if (err)
-		return err;
-	if (pgrp <= 0)
-		return -EINVAL;
-	if (tty_caller)
-		tty_caller(&sid);
-	guard(&t->lock);
-	if (t->session && sid != t->session)
-		return -ENOTTY;
-	t->pgrp = pgrp;
-	return 0;
-}
-
-static long take_session(struct tty *t)
-{
-	s32 sid = 0, pgrp = tty_caller ? tty_caller(&sid) : 0;
-
-	guard(&t->lock);
-	if (t->session && t->session != sid)
-		return -EPERM;
-	t->session = sid;
-	t->pgrp = pgrp;
-	return 0;
-}
-
 static long flush_input(struct tty *t, u64 which)
 {
 	guard(&t->lock);
@@ -291,11 +265,25 @@ static long flush_input(struct tty *t, u64 which)
 	return which <= TCIOFLUSH ? 0 : -EINVAL;
 }
 
+/* Only the foreground may. */
+static bool changes_mode(u32 request)
+{
+	switch (request) {
+	case TCSETS: case TCSETSW: case TCSETS2: case TCSETSW2: case TCSETSF: case TCSETSF2:
+	case TCSBRK: case TCSBRKP: case TCXONC: case TCFLSH:
+		return true;
+	}
+	return false;
+}
+
 async long tty_ioctl(struct co *co, struct file *f, u32 request, u64 arg)
 {
 	struct tty *t = f->data;
 	s32 n;
+	long r;
 
+	if (changes_mode(request) && (r = tty_check(t, SIGTTOU)))
+		return r;
 	switch (request) {
 	case TCGETS:
 		return user_write(arg, &t->tio, sizeof(t->tio));
@@ -310,14 +298,16 @@ async long tty_ioctl(struct co *co, struct file *f, u32 request, u64 arg)
 	case TIOCSWINSZ:
 		return get_size(t, arg);
 	case TIOCGPGRP:
-		return user_put(arg, t->pgrp);
+		return tty_is_mine(t) ? user_put(arg, t->pgrp) : -ENOTTY;
 	case TIOCSPGRP:
-		return get_pgrp(t, arg);
+		return tty_set_group(t, arg);
 	case TIOCGSID:
-		return user_put(arg, t->session);
+		return tty_is_mine(t) ? user_put(arg, t->session) : -ENOTTY;
 	case TIOCSCTTY:
-		return take_session(t);
-	case TIOCNOTTY: case TCSBRK: case TCSBRKP: case TCXONC: case TIOCEXCL: case TIOCNXCL:
+		return tty_take_session(t, arg);
+	case TIOCNOTTY:
+		return tty_give_up(t);
+	case TCSBRK: case TCSBRKP: case TCXONC: case TIOCEXCL: case TIOCNXCL:
 		return 0;
 	case TCFLSH:
 		return flush_input(t, arg);
@@ -395,24 +385,15 @@ void tty_hang_up(struct tty *t)
 	tty_line_flush(t);
 	wake_all(&t->readers);
 	spin_unlock(&t->lock);
-	if (t->pgrp)
-		send_signals(t, 1u << (SIGHUP - 1) | 1u << (SIGCONT - 1), t->pgrp);
+	if (t->session)
+		send_signals(t, 1u << (SIGHUP - 1) | 1u << (SIGCONT - 1), -t->session);
+	tty_set_session(t, 0, 0);
 }
 
 void tty_send_signal(struct tty *t, s32 signo)
 {
 	if (t->pgrp && tty_signal)
 		tty_signal(t, t->pgrp, signo);
-}
-
-s32 tty_session(struct tty *t) { return t->session; }
-s32 tty_foreground(struct tty *t) { return t->pgrp; }
-
-void tty_set_session(struct tty *t, s32 sid, s32 pgrp)
-{
-	guard(&t->lock);
-	t->session = sid;
-	t->pgrp = pgrp;
 }
 
 /* The job's terminal is known as /dev/console, unless a program has removed that. */

@@ -64,8 +64,17 @@ async long tty_read(struct co *co, struct file *f, struct uio *u, u64 *pos);
 async long tty_write(struct co *co, struct file *f, struct uio *u, u64 *pos);
 async long tty_ioctl(struct co *co, struct file *f, u32 request, u64 arg);
 u32 tty_poll(struct file *f, struct poller *p);
-void tty_hang_up(struct tty *t);		/* input has ended; SIGHUP and SIGCONT */
+void tty_hang_up(struct tty *t);		/* input has ended; its session's leader is told, and has none any more */
 void tty_send_signal(struct tty *t, s32 signo);	/* to the foreground */
+
+/* tty_session.c */
+bool tty_is_mine(struct tty *t);		/* it controls the caller's session */
+void tty_opened(struct tty *t);			/* by a leader without one: it is his now */
+long tty_take_session(struct tty *t, u64 steal);
+long tty_give_up(struct tty *t);
+/* May the caller do what groups in the background are stopped for by @signo?  0; -EIO; -ERESTART: it was sent. */
+long tty_check(struct tty *t, s32 signo);
+async long tty_set_group(struct tty *t, uaddr_t arg);
 
 /* tty_line.c; lock held: */
 void tty_line_input(struct tty *t, u8 c);	/* one byte from the keyboard */

@@ -13,6 +13,7 @@
 #include "core/time.h"
 #include "core/timeline.h"
 #include "proc/ipc.h"
+#include "fs/streams.h"
 #include "proc/job.h"
 #include "proc/private.h"
 
@@ -121,6 +122,8 @@ static void orphan_children(struct process *p)
 		c->parent = NULL;
 		if (c->state == PROC_ZOMBIE)
 			process_unpublish(c);
+		else if (c->sid == p->sid)
+			signal_orphans(c);
 	}
 }
 
@@ -129,8 +132,8 @@ static void process_ended(struct process *p)
 	struct job *j = p->job;
 	guard(&proc_lock);
 
-	orphan_children(p);
 	p->state = PROC_ZOMBIE;
+	orphan_children(p);
 	wake_all(&p->watchers);
 	if (p->parent) {
 		bool reap = signal_autoreap(p->parent);
@@ -145,6 +148,16 @@ static void process_ended(struct process *p)
 	}
 	if (atomic_fetch_sub(&j->processes, 1) == 1 || p == j->main)
 		wake_all(&j->wait);
+}
+
+/* A leader of a session takes its terminal from it. */
+static void session_ended(struct process *p)
+{
+	struct tty *t = p->sid == p->pid ? process_tty(p) : NULL;
+
+	if (t)
+		tty_leave_session(t, true);
+	tty_put(t);
 }
 
 void thread_gone(struct task *task)
@@ -169,6 +182,7 @@ void thread_gone(struct task *task)
 		ptimers_stop(p);
 		if (unlikely(p->job->ipc))
 			ipc_process_exit(p);
+		session_ended(p);
 		process_ended(p);
 	}
 	thread_free(t);

@@ -86,7 +86,7 @@ static void tty_signal_one(struct process *p, void *arg)
 {
 	struct tty_signal *s = arg;
 
-	if (p->pgid == s->pgrp && (p->job->tty == s->tty || p->sid == s->session))
+	if ((p->pgid == s->pgrp || p->pid == -s->pgrp) && (p->job->tty == s->tty || p->sid == s->session))
 		signal_send_process(p, &s->info);
 }
 
@@ -105,11 +105,7 @@ static struct tty *current_tty(void)
 {
 	struct process *p = in_program() ? process_current() : NULL;
 
-	if (!p)
-		return NULL;
-	if (p->job->tty && tty_session(p->job->tty) == p->sid)
-		return tty_get(p->job->tty);
-	return pty_of_session(p->sid);
+	return p ? process_tty(p) : NULL;
 }
 
 static struct file *current_file(u32 fd)
@@ -117,14 +113,61 @@ static struct file *current_file(u32 fd)
 	return in_program() ? fd_get(thread_current()->files, fd) : NULL;
 }
 
-static s32 caller(s32 *sid)
+static s32 caller(s32 *sid, s32 *pid)
 {
 	if (!in_program()) {
-		*sid = 0;
+		*sid = *pid = 0;
 		return 0;
 	}
 	*sid = process_current()->sid;
+	*pid = process_current()->pid;
 	return process_current()->pgid;
+}
+
+/* Job control: who is not in the foreground is stopped, unless nobody could continue him. */
+static long background(struct tty *t, s32 signo)
+{
+	struct siginfo_k info = { .signo = signo, .code = SI_KERNEL };
+	struct process *p = in_program() ? process_current() : NULL;
+
+	if (!p || tty_session(t) != p->sid || !tty_foreground(t) || tty_foreground(t) == p->pgid)
+		return 0;
+	if (signal_unwanted(thread_current(), signo))
+		return signo == SIGTTIN ? -EIO : 0;
+	if (process_orphaned(p))
+		return -EIO;
+	signal_send_group(p->pgid, &info);
+	return -ERESTART;
+}
+
+struct group_find { s32 pgid, sid; bool found; };
+
+static void group_find_one(struct process *p, void *arg)
+{
+	struct group_find *g = arg;
+
+	if (p->pgid == g->pgid) {
+		g->found = true;
+		g->sid = p->sid;
+	}
+}
+
+static long group_of_session(s32 pgrp)
+{
+	struct group_find g = { .pgid = pgrp };
+	guard(&proc_lock);
+
+	process_each(group_find_one, &g);
+	if (!g.found)
+		return -ESRCH;
+	return in_program() && g.sid != process_current()->sid ? -EPERM : 0;
+}
+
+struct tty *process_tty(struct process *p)
+{
+	if (p->job->tty && tty_session(p->job->tty) == p->sid)
+		return tty_get(p->job->tty);
+	return pty_of_session(p->sid);
 }
 
 void job_init(void)
@@ -134,4 +177,6 @@ void job_init(void)
 	tty_current = current_tty;
 	loop_file = current_file;
 	tty_caller = caller;
+	tty_background = background;
+	tty_group = group_of_session;
 }

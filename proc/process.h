@@ -216,6 +216,8 @@ s32 thread_next(struct process *p, s32 after);
 void process_each(void (*fn)(struct process *p, void *arg), void *arg);
 u32 process_count(void);
 s32 job_next(struct job *j, s32 after);	/* smallest pid above @after of a process of @j, 0: none */
+struct tty;
+struct tty *process_tty(struct process *p);	/* that controls its session, counted, or NULL */
 /* CPU time of a process so far, its living threads included. */
 void process_times(struct process *p, u64 *user_ns, u64 *kernel_ns);
 
@@ -248,6 +250,10 @@ long signal_send_process(struct process *p, const struct siginfo_k *info);	/* an
 long signal_send_thread(struct thread *t, const struct siginfo_k *info);
 long signal_send_group(s32 pgid, const struct siginfo_k *info);	/* -ESRCH: nobody */
 void signal_kernel(struct process *p, s32 signo);		/* SI_KERNEL */
+bool signal_unwanted(struct thread *t, s32 signo);		/* blocked or ignored */
+/* Nobody of its session outside its process group could continue it. */
+bool process_orphaned(struct process *p);
+void signal_orphans(struct process *p);				/* its parent is gone; proc_lock held */
 /* From a POSIX timer, to thread @tid or (0) any: 1 queued; 0 ignored, or nobody is there; -EAGAIN. */
 long signal_send_timer(struct process *p, s32 tid, const struct siginfo_k *info);
 void ptimer_taken(struct process *p, struct siginfo_k *info);	/* its signal leaves the queue; p->lock held */

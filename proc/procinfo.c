@@ -10,6 +10,7 @@
 #include "fs/files.h"
 #include "fs/path.h"
 #include "fs/procfs.h"
+#include "fs/streams.h"
 #include "lib/print.h"
 #include "lib/text.h"
 #include "mem/user.h"
@@ -287,10 +288,22 @@ static void memory_facts(struct process *p, struct facts *f)
 	vm_put(v);
 }
 
+static void terminal_facts(struct process *p, struct facts *f)
+{
+	struct tty *t = process_tty(p);
+
+	if (!t)
+		return;
+	f->tty = tty_number(t);
+	f->foreground = tty_foreground(t);
+	tty_put(t);
+}
+
 static struct facts facts_of(struct process *p)
 {
 	struct facts f = { .tty = 0, .foreground = -1 };
 
+	terminal_facts(p, &f);
 	process_times(p, &f.user, &f.kernel);
 	memory_facts(p, &f);
 	guard(&proc_lock);

@@ -390,6 +390,12 @@ long signal_send_timer(struct process *p, s32 tid, const struct siginfo_k *info)
 	return tid && !t ? 0 : send_locked(p, t, info);
 }
 
+bool signal_unwanted(struct thread *t, s32 signo)
+{
+	guard(&t->proc->lock);
+	return t->sig_mask & SIG(signo) || action_of(t->proc, signo)->handler == IGNORE;
+}
+
 struct group_send { s32 pgid; const struct siginfo_k *info; u32 found; };
 
 static void group_send_one(struct process *p, void *arg)
@@ -402,13 +408,18 @@ static void group_send_one(struct process *p, void *arg)
 	signal_send_process(p, g->info);
 }
 
-long signal_send_group(s32 pgid, const struct siginfo_k *info)
+static long send_group_locked(s32 pgid, const struct siginfo_k *info)
 {
 	struct group_send g = { pgid, info, 0 };
-	guard(&proc_lock);
 
 	process_each(group_send_one, &g);
 	return g.found ? 0 : -ESRCH;
+}
+
+long signal_send_group(s32 pgid, const struct siginfo_k *info)
+{
+	guard(&proc_lock);
+	return send_group_locked(pgid, info);
 }
 
 void signal_kernel(struct process *p, s32 signo)
@@ -459,25 +470,40 @@ void signal_parent(struct process *p, s32 code, s32 status)
 	wake_all(&parent->child_wait);
 }
 
-struct orphan_check { struct process *p; bool watched; };
+struct orphan_check { struct process *p; bool watched, stopped; };
 
 static void orphan_check_one(struct process *q, void *arg)
 {
 	struct orphan_check *c = arg;
 
-	if (q->pgid == c->p->pgid && q->parent && q->parent->pgid != q->pgid &&
+	if (q->pgid == c->p->pgid && q->state == PROC_ALIVE && q->parent && q->parent->pgid != q->pgid &&
 	    q->parent->sid == q->sid)
 		c->watched = true;
+	c->stopped |= q->pgid == c->p->pgid && q->stopped;
 }
 
 /* No shell is there that could continue its process group: terminal stops are ignored. */
-static bool is_orphaned(struct process *p)
+bool process_orphaned(struct process *p)
 {
-	struct orphan_check c = { p, false };
+	struct orphan_check c = { .p = p };
 	guard(&proc_lock);
 
 	process_each(orphan_check_one, &c);
 	return !c.watched;
+}
+
+/* @p has lost its parent: if nobody can continue its group any more, a stopped one is told and goes on. */
+void signal_orphans(struct process *p)
+{
+	struct siginfo_k hangup = { .signo = SIGHUP, .code = SI_KERNEL };
+	struct siginfo_k go_on = { .signo = SIGCONT, .code = SI_KERNEL };
+	struct orphan_check c = { .p = p };
+
+	process_each(orphan_check_one, &c);
+	if (c.watched || !c.stopped)
+		return;
+	send_group_locked(p->pgid, &hangup);
+	send_group_locked(p->pgid, &go_on);
 }
 
 static bool stop_begin(struct process *p)
@@ -496,7 +522,7 @@ static bool stop_begin(struct process *p)
 
 static void stop(struct process *p, s32 signo)
 {
-	if (signo != SIGSTOP && is_orphaned(p))
+	if (signo != SIGSTOP && process_orphaned(p))
 		return;
 	if (!stop_begin(p))
 		return;

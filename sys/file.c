@@ -11,6 +11,7 @@
 #include <linux/memfd.h>
 #include <linux/openat2.h>
 #include <linux/random.h>
+#include <linux/resource.h>
 #include <linux/signal.h>
 #include <string.h>
 #include "dev/driver.h"
@@ -62,6 +63,36 @@ static long check_transfer(struct file *f, const u64 *a, bool write)
 	return (write ? f->ops->write : f->ops->read) ? 0 : -EINVAL;
 }
 
+/* RLIMIT_FSIZE: SIGXFSZ for who writes or extends a file beyond it. */
+long size_exceeded(void)
+{
+	struct thread *t = thread_current();
+	struct siginfo_k info = { .signo = SIGXFSZ, .code = SI_KERNEL };
+
+	signal_send_thread(t, &info);
+	return -EFBIG;
+}
+
+/* A regular file may grow up to the limit: @u is cut there. */
+static __attribute__((noinline)) long limit_write(struct file *f, struct uio *u, u64 pos, u64 limit)
+{
+	if (inode_kind(f->inode) != I_REG || !u->left)
+		return 0;
+	if (f->flags & O_APPEND)
+		pos = file_size(f);
+	if (pos >= limit)
+		return size_exceeded();
+	u->left = min(u->left, limit - pos);
+	return 0;
+}
+
+static inline long check_size(struct file *f, struct uio *u, u64 pos)
+{
+	u64 limit = process_current()->limits[RLIMIT_FSIZE].cur;
+
+	return likely(limit == RLIM_INFINITY) ? 0 : limit_write(f, u, pos, limit);
+}
+
 /* One buffer, at the file's own position. */
 static inline __attribute__((always_inline)) async long
 transfer_one(struct co *co, const u64 *a, const bool write)
@@ -80,6 +111,10 @@ transfer_one(struct co *co, const u64 *a, const bool write)
 	}
 	uio_init(&f->u, a[1], a[2]);
 	f->u.nowait = f->file->flags & O_NONBLOCK;
+	if (write && unlikely(r = check_size(f->file, &f->u, f->file->pos))) {
+		file_put(f->file);
+		return r;
+	}
 	do {
 		if (write)
 			await(r = f->file->ops->write(co, f->file, &f->u, &f->file->pos));
@@ -171,6 +206,8 @@ static async long transfer_run(struct co *co, struct transfer *t)
 
 	co_begin(f);
 	t->u.nowait = t->file->flags & O_NONBLOCK;
+	if (t->write && unlikely(r = check_size(t->file, &t->u, *t->at)))
+		return r;
 	do {
 		if (t->write)
 			await(r = t->file->ops->write(co, t->file, &t->u, t->at));
@@ -676,6 +713,8 @@ static async long sys_flock(struct co *co, const u64 *a)
 	co_end();
 }
 
+enum { IOC_CLONE = 0x40049409, IOC_CLONE_RANGE = 0x4020940d };	/* FICLONE: linux/fs.h has names of ours */
+
 /* Requests that are the same for every file; -ENOTTY: none of them. */
 static async long ioctl_common(struct file *f, u64 fd, u32 request, uaddr_t arg)
 {
@@ -694,6 +733,8 @@ static async long ioctl_common(struct file *f, u64 fd, u32 request, uaddr_t arg)
 	case TIOCGPTPEER:
 		r = pty_open_peer(f, arg, &f);
 		return r ? r : fd_install(thread_current()->files, f, 0, arg & O_CLOEXEC);
+	case IOC_CLONE: case IOC_CLONE_RANGE:
+		return inode_kind(f->inode) == I_REG && file_writable(f) ? -EOPNOTSUPP : -EBADF;
 	case FIONREAD:
 		if (inode_kind(f->inode) != I_REG)
 			return -ENOTTY;
@@ -799,6 +840,8 @@ static long truncate_begin(struct file *f, u64 size, struct change **g)
 {
 	if ((s64)size < 0 || !file_writable(f))
 		return f->flags & O_PATH ? -EBADF : -EINVAL;
+	if (inode_kind(f->inode) == I_REG && size > process_current()->limits[RLIMIT_FSIZE].cur && size > file_size(f))
+		return size_exceeded();
 	if (f->ops->truncate)
 		return f->ops->truncate(f, size);
 	if (inode_kind(f->inode) == I_REG && f->inode->fs->disk)

@@ -529,47 +529,63 @@ static async long sys_setsid(struct co *co, const u64 *a)
 
 /* --- limits --------------------------------------------------------------------------------------------- */
 
-static void limit_apply(struct thread *t, u32 which)
+/* p->lock held: it may be another process. */
+static void limit_apply(struct process *p, u32 which)
 {
-	struct process *p = t->proc;
+	struct thread *t = TAILQ_FIRST(&p->threads);
 
-	if (which == RLIMIT_NOFILE)
+	if (which == RLIMIT_NOFILE && t && t->files)
 		files_set_limit(t->files, min(p->limits[which].cur, (u64)FD_MAX));
 	else if (which == RLIMIT_AS && p->vm)
 		p->vm->limit = p->limits[which].cur;
 	else if (which == RLIMIT_STACK && p->vm)
 		p->vm->stack_limit = min(p->limits[which].cur, 1ul << 30);
-	else if (which == RLIMIT_CPU)
-		cputime_limit(p);
+}
+
+static bool may_limit(const struct process *me, const struct process *p)
+{
+	return me == p || !me->euid ||
+	       (me->uid == p->uid && me->uid == p->euid && me->uid == p->suid && me->gid == p->gid &&
+		me->gid == p->egid && me->gid == p->sgid);
+}
+
+static long limit_change(struct process *p, u32 which, const struct rlimit_k *set, struct rlimit_k *old)
+{
+	struct process *me = process_current();
+	guard(&p->lock);
+
+	if (!may_limit(me, p))
+		return -EPERM;
+	*old = p->limits[which];
+	if (!set)
+		return 0;
+	if (set->cur > set->max)
+		return -EINVAL;
+	if (set->max > old->max && me->euid)
+		return -EPERM;
+	p->limits[which] = *set;
+	limit_apply(p, which);
+	return 0;
 }
 
 static async long sys_prlimit64(struct co *co, const u64 *a)
 {
-	struct thread *t = thread_current();
-	struct process *p = t->proc;
-	struct rlimit_k set = { 0 }, old;
+	struct rlimit_k set, old;
+	struct process *p;
 	long r;
 
 	if (a[1] >= ARRAY_SIZE(p->limits))
 		return -EINVAL;
-	if ((s32)a[0] && (s32)a[0] != p->pid)
-		return syscall_refuse(-EPERM, "prlimit of another process", a[0]);
-	if (a[2]) {
-		r = user_get(set, a[2]);
-		if (r)
-			return r;
-		if (set.cur > set.max)
-			return -EINVAL;
-		if (set.max > p->limits[a[1]].max && p->euid)
-			return -EPERM;
-	}
-	old = p->limits[a[1]];
-	r = a[3] ? user_put(a[3], old) : 0;
-	if (!r && a[2]) {
-		p->limits[a[1]] = set;
-		limit_apply(t, a[1]);
-	}
-	return r;
+	if (a[2] && (r = user_get(set, a[2])))
+		return r;
+	p = (s32)a[0] ? process_find((s32)a[0]) : process_get(process_current());
+	if (!p)
+		return -ESRCH;
+	r = limit_change(p, a[1], a[2] ? &set : NULL, &old);
+	if (!r && a[2] && a[1] == RLIMIT_CPU)
+		cputime_limit(p);
+	process_put(p);
+	return !r && a[3] ? user_put(a[3], old) : r;
 }
 
 static async long sys_getrlimit(struct co *co, const u64 *a)

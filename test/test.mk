@@ -49,6 +49,11 @@ $(BUILD)/oracle/programs/%: test/oracle/programs/%.c test/oracle/programs/check.
 oracle: all $(ORACLE_BIN)
 	$Q BUILD=$(BUILD) DEPS=$(DEPS) OUT=$(OUT) test/oracle/oracle.py $(CASES)
 
+# Debian's own programs, compared with Linux: by hand, it takes a quarter of an hour; CASES="git- python-os".
+test-debian: all
+	$Q test/debian/root $(BUILD)/debian-root
+	$Q BUILD=$(BUILD) DEPS=$(DEPS) OUT=$(OUT) test/debian/debian.py $(CASES)
+
 # Many tasks at once, for Weir and for Linux.
 STRESS	:= $(BUILD)/stress/stress
 
@@ -112,4 +117,4 @@ test-mutants: $(EXPLORE)
 test:
 	$Q MAKE='$(MAKE)' BUILD=$(BUILD) test/run $(STEPS)
 
-.PHONY: test-disk test-explore test-mutants lint-clang lint-gates lint-co lint-bugs test-guest test-boot
+.PHONY: test-debian test-disk test-explore test-mutants lint-clang lint-gates lint-co lint-bugs test-guest test-boot

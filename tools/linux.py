@@ -57,14 +57,14 @@ for n in stdin stdout stderr; do busybox ln -s fd/$((i++)) /dev/$n; done
 '''
 
 
-def run(kernel, root, script, extra=(), args=(), append='', timeout=600, log=None):
+def run(kernel, root, script, extra=(), args=(), append='', timeout=600, log=None, memory='512M'):
     """Boot kernel on root, run the shell script, return what it wrote to /dev/vport0p1."""
     with tempfile.TemporaryDirectory() as tmp:
         initrd, result = f'{tmp}/initrd', f'{tmp}/result'
         init = (INIT + script + '\nbusybox poweroff -f\n').encode()
         with open(initrd, 'wb') as f:
             f.write(newc(root, [('init', stat.S_IFREG | 0o755, init), ('sys', stat.S_IFDIR | 0o755, b''), *extra]))
-        cmd = ['qemu-system-riscv64', '-M', 'virt', '-m', '512M', '-display', 'none', '-monitor', 'none',
+        cmd = ['qemu-system-riscv64', '-M', 'virt', '-m', memory, '-display', 'none', '-monitor', 'none',
                '-no-reboot', '-serial', f'file:{log or tmp + "/log"}', '-kernel', kernel, '-initrd', initrd,
                '-append', 'console=ttyS0 panic=-1 quiet ' + append,
                '-device', 'virtio-serial-pci', '-chardev', f'file,id=c,path={result}',

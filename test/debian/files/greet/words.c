@@ -1,0 +1,4 @@
+// SPDX-License-Identifier: MIT
+#include "words.h"
+
+const char *greeting(void) { return "hello"; }
