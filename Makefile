@@ -146,11 +146,12 @@ TSAN	:= $(if $(TESTS),$(shell grep -l '^// sanitize: thread' $(TESTS)))
 FUZZERS	:= $(wildcard lib/*_fuzz.c core/*_fuzz.c mem/*_fuzz.c fs/*_fuzz.c)
 # $(FS_LINKS), $(MEM_LINKS): all of fs/ or mem/ and what it stands on.
 MEM_LINKS := $(filter-out %_test.c %_fuzz.c,$(wildcard mem/*.c)) lib/print.c \
-	  $(addprefix core/,exec.c rcu.c event.c task.c wait.c timer.c clock.c log.c panic.c check.c) arch/host/cpu.c arch/host/mmu.c
+	  $(addprefix core/,exec.c rcu.c event.c task.c wait.c timer.c clock.c log.c panic.c check.c lock_order.c) arch/host/cpu.c arch/host/mmu.c
 FS_LINKS := $(MEM_LINKS) $(filter-out %_test.c %_fuzz.c,$(wildcard fs/*.c fs/*/*.c)) dev/blk.c dev/partition.c \
 	  $(addprefix lib/,partition.c crc32.c text.c cpio.c)
-# The heap is two files.
-links	= $(patsubst mem/heap.c,mem/heap.c mem/heap_check.c,$(shell sed -n 's,^// links: *,,p' $1))
+# What the checked build adds to a file may be another file.
+links	= $(patsubst mem/page.c,mem/page.c mem/fail.c,$(patsubst mem/heap.c,mem/heap.c mem/heap_check.c,$(patsubst core/check.c,\
+	  core/check.c core/lock_order.c,$(shell sed -n 's,^// links: *,,p' $1))))
 UFLAGS	= -std=gnu11 -g -O1 -fno-omit-frame-pointer -fno-strict-aliasing $(WARN) -I. -Iarch/host -isystem $(DEPS)/libfdt -DHOST_TEST -DCHECKED -pthread
 KINDS	:= asan tsan fuzz
 SAN.asan = -fsanitize=address,undefined -fno-sanitize-recover=all

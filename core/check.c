@@ -11,6 +11,7 @@
 #include <string.h>
 #include "core/check.h"
 #include "core/kasan.h"
+#include "core/lock_order.h"
 #include "core/log.h"
 #include "core/wait.h"
 
@@ -127,21 +128,25 @@ static s32 find_held(struct cpu *c, spinlock_t *l)
 }
 
 /* Before the lock is taken.  Threads that are no hart (in tests) are not watched. */
-void spin_check_locked(spinlock_t *l)
+u32 spin_check_locked(spinlock_t *l)
 {
 	struct cpu *c = this_cpu();
+	u32 class;
 
 	if (!c)
-		return;
+		return 0;
 	if (c->irq_depth)
 		panic("spin lock %p taken in an interrupt", (void *)l);
 	if (find_held(c, l) >= 0)
 		panic("spin lock %p taken twice", (void *)l);
 	if (c->locks_held == LOCKS_HELD_MAX)
 		panic("more than %u spin locks at once", LOCKS_HELD_MAX);
+	class = lock_order_check(l, c->held, c->locks_held, __builtin_return_address(0));
 	c->held[c->locks_held++] = l;
+	return class;
 }
 
+/* Who only tries waits for nobody: it says nothing about the order. */
 void spin_check_taken(spinlock_t *l)
 {
 	struct cpu *c = this_cpu();
@@ -153,17 +158,18 @@ void spin_check_taken(spinlock_t *l)
 	c->held[c->locks_held++] = l;
 }
 
-void spin_check_unlocked(spinlock_t *l)
+u32 spin_check_unlocked(spinlock_t *l)
 {
 	struct cpu *c = this_cpu();
 	s32 i;
 
 	if (!c)
-		return;
+		return 0;
 	i = find_held(c, l);
 	if (i < 0)
 		panic("spin lock %p given back but not held", (void *)l);
 	c->held[i] = c->held[--c->locks_held];
+	return lock_order_class(l);
 }
 
 #endif

@@ -6,6 +6,7 @@
 // links: core/exec.c core/rcu.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c
 #include <sys/wait.h>
 #include <unistd.h>
+#include "core/lock_order.h"
 #include "core/test.h"
 
 HEARING
@@ -70,6 +71,48 @@ static void lock_twice(void)
 {
 	spin_lock(&lock);
 	spin_lock(&lock);
+}
+
+/* Classes of three variables and of an array; nothing need deadlock. */
+static spinlock_t first, second, third, row[4];
+
+static u64 own_address(const spinlock_t *l) { return (uintptr_t)l; }
+
+static void take_both(spinlock_t *a, spinlock_t *b)
+{
+	guard(a);
+	guard(b);
+}
+
+static void lock_circle(void)
+{
+	lock_order_start(own_address);
+	take_both(&first, &second);
+	take_both(&second, &third);
+	take_both(&first, &third);
+	take_both(&third, &first);
+}
+
+static void lock_row(void)
+{
+	lock_order_start(own_address);
+	lock_order_array(row, sizeof(row));
+	take_both(&row[0], &row[3]);
+	take_both(&first, &row[2]);
+	take_both(&row[3], &row[1]);
+}
+
+/* Who only tries has nobody to wait for. */
+static void lock_tried(void)
+{
+	lock_order_start(own_address);
+	take_both(&first, &second);
+	{
+		guard(&second);
+		assert(spin_try(&first));
+		spin_unlock(&first);
+	}
+	panic("as it should be");
 }
 
 static void unlock_unlocked(void) { spin_unlock(&lock); }
@@ -150,6 +193,10 @@ static void test_mistakes_are_found(void **state)
 	expect_panic(lock_across_wait, "waits_with_lock:");
 	expect_panic(lock_twice, "taken twice");
 	expect_panic(unlock_unlocked, "not held");
+	expect_panic(lock_circle, "which comes later");
+	expect_panic(lock_circle, " before 0x");
+	expect_panic(lock_row, "not in the order of their addresses");
+	expect_panic(lock_tried, "as it should be");
 	expect_panic(too_many_locks, "more than 32 spin locks");
 	expect_panic(lock_in_interrupt, "taken in an interrupt");
 	expect_panic(interrupts_off, "interrupts off");

@@ -12,36 +12,46 @@
 
 typedef struct { _Atomic u32 v; } spinlock_t;
 
+/* In the checked build the word of a lock also has its class (core/lock_order.h), which the functions
+ * return; else it is 0 or 1. */
 #ifdef CHECKED
-void spin_check_locked(spinlock_t *l);		/* panics on self-deadlock; counts locks held */
+enum { SPIN_BITS = 0xff };
+u32 spin_check_locked(spinlock_t *l);	/* panics on self-deadlock and wrong order; counts locks held */
 void spin_check_taken(spinlock_t *l);		/* by spin_try() */
-void spin_check_unlocked(spinlock_t *l);
+u32 spin_check_unlocked(spinlock_t *l);
 u32 spin_held(void);				/* locks held by this hart */
 #else
-static inline void spin_check_locked(spinlock_t *l) { }
+#define SPIN_BITS (~0u)
+static inline u32 spin_check_locked(spinlock_t *l) { return 0; }
 static inline void spin_check_taken(spinlock_t *l) { }
-static inline void spin_check_unlocked(spinlock_t *l) { }
+static inline u32 spin_check_unlocked(spinlock_t *l) { return 0; }
 #endif
+
+static inline bool spin_locked(spinlock_t *l)
+{
+	return atomic_load_explicit(&l->v, memory_order_relaxed) & SPIN_BITS;
+}
 
 static inline void spin_lock(spinlock_t *l)
 {
-	spin_check_locked(l);
-	while (unlikely(atomic_exchange_explicit(&l->v, 1, memory_order_acquire)))
-		while (atomic_load_explicit(&l->v, memory_order_relaxed))
+	u32 class = spin_check_locked(l);
+
+	while (unlikely(atomic_exchange_explicit(&l->v, class | 1, memory_order_acquire) & SPIN_BITS))
+		while (spin_locked(l))
 			arch_relax();
 }
 
 static inline void spin_unlock(spinlock_t *l)
 {
-	spin_check_unlocked(l);
-	atomic_store_explicit(&l->v, 0, memory_order_release);
+	u32 class = spin_check_unlocked(l);
+
+	atomic_store_explicit(&l->v, class, memory_order_release);
 }
 
 /* False: somebody has it, perhaps we ourselves. */
 static inline bool spin_try(spinlock_t *l)
 {
-	if (atomic_load_explicit(&l->v, memory_order_relaxed) ||
-	    atomic_exchange_explicit(&l->v, 1, memory_order_acquire))
+	if (spin_locked(l) || atomic_exchange_explicit(&l->v, 1, memory_order_acquire) & SPIN_BITS)
 		return false;
 	spin_check_taken(l);
 	return true;

@@ -25,14 +25,14 @@ static inline void add(struct waitq *q, struct waiter *w, struct task *t)
 
 void wait_add(struct waitq *q, struct waiter *w)
 {
-	check(atomic_load(&q->lock.v));
+	check(spin_locked(&q->lock));
 	check(!atomic_load(&w->q));
 	add(q, w, task_current());
 }
 
 void wait_add_call(struct waitq *q, struct waiter *w, struct wait_call *c)
 {
-	check(atomic_load(&q->lock.v));
+	check(spin_locked(&q->lock));
 	check(!atomic_load(&w->q));
 	w->key = WAIT_CALL;
 	w->call = c;

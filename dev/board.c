@@ -455,7 +455,7 @@ void board_args_check(void)
 {
 	static const char *const known[] = {
 		"log", "slots", "failfast", "seed", "noaslr", "tty", "regs", "initrd", "root",
-		"kasan-test",
+		"kasan-test", "fail-alloc",
 	};
 	const char *w = board.bootargs;
 	size_t len;

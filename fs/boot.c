@@ -3,6 +3,7 @@
 #include <string.h>
 #include "core/log.h"
 #include "fs/anon.h"
+#include "fs/epoll.h"
 #include "fs/path.h"
 #include "fs/pty.h"
 #include "fs/procfs/private.h"
@@ -34,6 +35,7 @@ long fs_init(void)
 	long err;
 
 	tmpfs_init();
+	epoll_init();
 	err = anon_init();
 	if (!err)
 		err = mount_root();

@@ -17,6 +17,7 @@
 #include <bsd/sys/tree.h>
 #include <linux/eventpoll.h>
 #include <string.h>
+#include "core/lock_order.h"
 #include "core/wait.h"
 #include "fs/anon.h"
 #include "fs/files.h"
@@ -431,6 +432,8 @@ static void epoll_release(struct file *f)
 const struct file_ops epoll_ops = {
 	.name = "eventpoll", .seek = anon_seek, .poll = epoll_poll, .release = epoll_release,
 };
+
+void epoll_init(void) { lock_order_graph(&epoll_slab); }
 
 struct file *epoll_create(void)
 {

@@ -10,6 +10,7 @@ struct epoll_event_k {
 	u64	data;
 };
 
+void epoll_init(void);
 struct file *epoll_create(void);		/* NULL: no memory */
 extern const struct file_ops epoll_ops;
 static inline bool epoll_is(const struct file *f) { return f->ops == &epoll_ops; }

@@ -8,12 +8,25 @@
 #include "core/wait.h"
 #include "fs/inode.h"
 #include "mem/heap.h"
+#include "mem/page.h"
 
 struct lock {
 	LIST_ENTRY(lock)	link;
 	struct lock_range	r;
 };
 struct lock_list { LIST_HEAD(, lock) head; };
+
+/* Each range costs memory of the kernel: there is a bound for all of them, a small part of memory. */
+enum { RANGES_MIN = 4096, PAGES_A_RANGE = 16 };
+static u32 range_count;				/* locks_lock */
+
+/* Giving up the middle of a range makes two of it: that may go further. */
+static bool too_many(enum lock_type type)
+{
+	u64 most = max(page_total_count() / PAGES_A_RANGE, (u64)RANGES_MIN);
+
+	return range_count >= (type == LOCK_NONE ? 2 * most : most);
+}
 
 static spinlock_t locks_lock;
 static struct waitq lock_waiters = WAITQ_INIT(lock_waiters);
@@ -23,20 +36,23 @@ static bool overlap(const struct lock_range *a, const struct lock_range *b)
 	return a->kind == b->kind && a->start <= b->end && b->start <= a->end;
 }
 
+/* The first one in the file. */
 static struct lock *find_conflict(struct lock_list *list, const struct lock_range *r)
 {
-	struct lock *l;
+	struct lock *l, *first = NULL;
 
 	LIST_FOREACH(l, &list->head, link)
 		if (overlap(&l->r, r) && l->r.owner != r->owner &&
-		    (l->r.type == LOCK_EXCLUSIVE || r->type == LOCK_EXCLUSIVE))
-			return l;
-	return NULL;
+		    (l->r.type == LOCK_EXCLUSIVE || r->type == LOCK_EXCLUSIVE) &&
+		    (!first || l->r.start < first->r.start))
+			first = l;
+	return first;
 }
 
 static void lock_delete(struct lock *l)
 {
 	LIST_REMOVE(l, link);
+	range_count--;
 	heap_free(l);
 }
 
@@ -60,6 +76,7 @@ static void lock_cut(struct lock *l, const struct lock_range *r, struct lock **s
 		rest->r = l->r;
 		rest->r.end = end;
 		LIST_INSERT_AFTER(l, rest, link);
+		range_count++;
 	}
 	rest->r.start = r->end + 1;
 }
@@ -77,6 +94,7 @@ static void lock_apply(struct lock_list *list, const struct lock_range *r, struc
 	if (r->type != LOCK_NONE) {
 		(*add)->r = *r;
 		LIST_INSERT_HEAD(&list->head, *add, link);
+		range_count++;
 		*add = NULL;
 	}
 	wake_all(&lock_waiters);
@@ -94,6 +112,8 @@ static void list_trim(struct inode *ip)
 static long lock_try(struct inode *ip, const struct lock_range *r, struct lock **add,
 		     struct lock **spare, bool wait)
 {
+	long err = 0;
+
 	guard(&locks_lock);
 	if (!ip->locks) {
 		if (r->type == LOCK_NONE)
@@ -103,9 +123,12 @@ static long lock_try(struct inode *ip, const struct lock_range *r, struct lock *
 	}
 	if (r->type != LOCK_NONE && find_conflict(ip->locks, r))
 		return wait ? wait_on(&lock_waiters) : -EAGAIN;
-	lock_apply(ip->locks, r, add, spare);
+	if (likely(!too_many(r->type)))
+		lock_apply(ip->locks, r, add, spare);
+	else
+		err = -ENOLCK;
 	list_trim(ip);
-	return 0;
+	return err;
 }
 
 async long lock_set(struct inode *ip, const struct lock_range *r, bool wait)
@@ -145,11 +168,12 @@ void lock_drop_owner(struct inode *ip, const void *owner)
 	wake_all(&lock_waiters);
 }
 
-/* The last reference is gone, so nobody else looks. */
+/* The last reference is gone, so nobody else looks at its list. */
 void locks_free(struct inode *ip)
 {
 	if (!ip->locks)
 		return;
+	guard(&locks_lock);
 	while (!LIST_EMPTY(&ip->locks->head))
 		lock_delete(LIST_FIRST(&ip->locks->head));
 	heap_free(ip->locks);

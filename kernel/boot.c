@@ -6,6 +6,8 @@
 #include <string.h>
 #include "arch/arch.h"
 #include "core/kasan.h"
+#include "core/cpu.h"
+#include "core/lock_order.h"
 #include "core/log.h"
 #include "core/time.h"
 #include "dev/driver.h"
@@ -121,6 +123,8 @@ void boot_memory(void)
 	page_init_range(base, end - base, array);
 	kasan_start(base, end - base, shadow, heap_describe);
 	free_rest(base, end);
+	lock_order_start(heap_lock_key);
+	lock_order_array(cpus, sizeof(cpus));
 }
 
 void boot_random(void)

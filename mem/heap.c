@@ -11,6 +11,7 @@
  */
 #include <string.h>
 #include "core/log.h"
+#include "mem/fail.h"
 #include "mem/heap_private.h"
 
 enum { LARGEST = 2048, MAX_ORDER = 3 };
@@ -174,8 +175,11 @@ static bool quarantine_flush(void)
 
 static inline void *object_alloc(struct slab *s, size_t n, void *pc)
 {
-	void *object = take(s, n, pc);
+	void *object;
 
+	if (fail_alloc())
+		return NULL;
+	object = take(s, n, pc);
 	if (checked && !object && quarantine_flush())
 		object = take(s, n, pc);
 	return object;
@@ -213,6 +217,21 @@ void slab_free(struct slab *s, void *object)
 		return;
 	check((virt_page(object)->flags & PAGE_SLAB) && page_of(object)->slab == s);
 	object_free(page_of(object), object, CALLER);
+}
+
+void slab_peek(const struct slab *s, void (*fn)(const void *object, void *arg), void *arg)
+{
+	for (u64 n = 0; s->stride && n < page_array_count(); n++) {
+		const struct slab_page *sp;
+
+		if (pages[n].flags != PAGE_SLAB || pages[n].order > MAX_ORDER)
+			continue;		/* links of free frames have other flags: page.c */
+		sp = page_virt(&pages[n]);
+		if (page_of(sp) != sp || sp->slab != s)
+			continue;
+		for (u32 i = 0; i < min(sp->fresh, s->per_page); i++)
+			fn((const char *)sp + HEADER + (size_t)i * s->stride, arg);
+	}
 }
 
 /* --- the heap --------------------------------------------------------------------------------- */

@@ -18,6 +18,12 @@ u64 heap_bytes(void);			/* in use, slabs and large blocks, for leak counts */
 u64 heap_frames(void);			/* frames held by slabs and large blocks, full or not */
 void heap_trim(void);			/* give back slab pages that are empty */
 
+#ifdef CHECKED
+u64 heap_lock_key(const spinlock_t *l);		/* for lock_order_start(): a lock in the heap, or a variable */
+#else
+#define heap_lock_key NULL
+#endif
+
 /* For reports of KASAN (core/kasan.h): what the address @at in a heap block or a frame belongs to. */
 #ifdef KASAN
 void heap_describe(uintptr_t at, u32 why);
@@ -39,6 +45,9 @@ struct slab {
 #define SLAB(n, T)	{ .name = n, .size = sizeof(T), .align = _Alignof(T) }
 void *slab_alloc(struct slab *s);		/* NULL: no memory; contents undefined */
 void slab_free(struct slab *s, void *p);	/* NULL is fine */
+
+/* Each object ever cut from @s, in use or free, without a lock: for dumps. */
+void slab_peek(const struct slab *s, void (*fn)(const void *object, void *arg), void *arg);
 
 /*
  * A hart keeps one object for its next use: *@spare is that hart's own.  The checked build does not,

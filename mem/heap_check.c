@@ -134,6 +134,37 @@ void *quarantine_take(bool all)
 	return object;
 }
 
+/* --- classes of locks ----------------------------------------------------------------------------- */
+
+/* By the slab, or in the heap by who took the block. */
+static no_kasan u64 key_in_slab(const struct slab_page *sp, uintptr_t at)
+{
+	const struct slab *s = sp->slab;
+	uintptr_t first = (uintptr_t)sp + HEADER;
+	void *object = (void *)(at - (at - first) % s->stride);
+	u64 kind = strncmp(s->name, "heap-", 5) ? (u32)(uintptr_t)s : mark_of(s, object)->taken;
+
+	return kind << 32 | (at - (uintptr_t)object);
+}
+
+/* Frames of coroutines are used by one function after the other. */
+static bool in_frames(const struct slab_page *sp)
+{
+	return !strcmp(sp->slab->name, "thread") || !strcmp(sp->slab->name, "errand");
+}
+
+/* What is near here, in the image, is a variable.  Larger blocks are not watched. */
+u64 heap_lock_key(const spinlock_t *l)
+{
+	uintptr_t at = (uintptr_t)l, here = (uintptr_t)heap_check_page;
+
+	if (max(at, here) - min(at, here) < 1u << 31)
+		return at;
+	if (!(virt_page(l)->flags & PAGE_SLAB) || in_frames(page_of(l)))
+		return 0;
+	return key_in_slab(page_of(l), at);
+}
+
 /* --- what a report says ------------------------------------------------------------------------- */
 
 #ifdef KASAN

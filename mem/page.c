@@ -21,6 +21,7 @@
 #include "core/kasan.h"
 #include "core/log.h"
 #include "core/spin.h"
+#include "mem/fail.h"
 #include "mem/page.h"
 
 enum { CHAIN_ORDER = 5, CHAIN = 1 << CHAIN_ORDER, BLOCK_TRIES = 4 };
@@ -325,7 +326,7 @@ static struct page *block_alloc(u32 order)
 
 struct page *page_alloc(u32 order)
 {
-	if (order >= PAGE_ORDERS)
+	if (order >= PAGE_ORDERS || fail_alloc())
 		return NULL;
 	return order ? block_alloc(order) : frame_take(0);
 }
@@ -480,6 +481,7 @@ u64 page_free_count(void)
 	return n;
 }
 
+u64 page_array_count(void) { return buddy.count; }
 u64 page_total_count(void) { return buddy.total; }
 
 /* --- charging --------------------------------------------------------------------------------- */
@@ -592,6 +594,8 @@ struct page *page_alloc_for(struct charge *c, bool zero)
 	struct stack *s = &stacks[this_cpu()->id];
 	struct page *p = s->top;
 
+	if (fail_alloc())
+		return NULL;
 	if (unlikely(!p))
 		return alloc_refilled(c, zero);
 	if (c && unlikely(!charge_within(c, 1)))

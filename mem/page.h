@@ -72,6 +72,7 @@ static inline struct page *virt_page(const void *v) { return phys_page(virt_to_p
 
 extern struct page *zero_page;		/* always full of zeros, never written */
 u64 page_free_count(void);		/* frames free now */
+u64 page_array_count(void);		/* of struct pages */
 u64 page_total_count(void);		/* frames that were ever free or adopted */
 
 void page_clear(void *page);		/* a whole frame, in kernel memory */

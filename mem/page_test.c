@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* page_test.c: buddies, stacks of frames, references, accounts. */
 // links: core/exec.c core/rcu.c core/task.c core/wait.c core/timer.c core/clock.c core/log.c core/panic.c core/check.c lib/print.c arch/host/cpu.c arch/host/mmu.c mem/page.c mem/heap.c
+#include "mem/fail.h"
 #include "mem/test.h"
 
 /* Blocks of all orders, in any order, never overlap and come back whole. */
@@ -169,6 +170,28 @@ static void adopted_frames(void **state)
 	*(u64 *)p = 0;
 }
 
+/* fail-alloc=: the ones that were named, and no other. */
+static void injected_failures(void **state)
+{
+	static const bool fails[2][8] = { { 0, 0, 1, 0, 1, 0, 1, 0 }, { 0, 0, 0, 1, 0, 1, 0, 1 } };
+	struct page *p;
+
+	assert_false(fail_set("0"));
+	assert_false(fail_set("3,step=x"));
+	assert_true(fail_set("3,step=1,every=2"));
+	for (u32 round = 0; round < 2; round++) {
+		fail_begin(round);
+		for (u32 i = 0; i < 8; i++) {
+			p = page_alloc(0);
+			assert_int_equal(!p, fails[round][i]);
+			if (p)
+				page_put(p);
+		}
+		fail_end();
+		page_put(page_alloc(0));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +203,7 @@ int main(void)
 		MEMORY_TEST(accounts_have_limits),
 		MEMORY_TEST(put_for_counts),
 		MEMORY_TEST(adopted_frames),
+		MEMORY_TEST(injected_failures),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

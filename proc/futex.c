@@ -9,6 +9,7 @@
  * to the program's memory only; of two buckets the lower address is locked first.
  */
 #include <linux/futex.h>
+#include "core/lock_order.h"
 #include "mem/user.h"
 #include "proc/futex.h"
 #include "proc/process.h"
@@ -29,6 +30,7 @@ void futex_init(void)
 {
 	for (u32 i = 0; i < BUCKETS; i++)
 		waitq_init(&buckets[i]);
+	lock_order_array(buckets, sizeof(buckets));
 }
 
 static struct waitq *bucket(const struct futex_key *k)

@@ -68,6 +68,11 @@ test-guest: all $(STRESS)
 	$Q $(MAKE) MODE=release kernel
 	$Q BUILD=$(BUILD) ARCH=$(ARCH) SEED=$(SEED) HARTS="$(HARTS)" test/guest/guest.py $(JOBS)
 
+# Programs, and an allocation that fails in the kernel: HOW="-n 0 -k archive" for each one of those programs.
+test-nomem: all $(STRESS) $(ORACLE_BIN)
+	$Q $(MAKE) MODE=debug kernel
+	$Q BUILD=$(BUILD) ARCH=$(ARCH) test/guest/nomem.py $(HOW)
+
 # The same kernel elsewhere in memory, in little of it, and so on.
 $(OUT)/relink: $(WEIR_ELF)
 	$Q printf '#!/bin/sh\nexec %s -Wl,--defsym=load_address=$$1 %s -o $$2\n' '$(LINK)' '$(KOBJ)' >$@
@@ -117,4 +122,4 @@ test-mutants: $(EXPLORE)
 test:
 	$Q MAKE='$(MAKE)' BUILD=$(BUILD) test/run $(STEPS)
 
-.PHONY: test-debian test-disk test-explore test-mutants lint-clang lint-gates lint-co lint-bugs test-guest test-boot
+.PHONY: test-debian test-disk test-explore test-mutants lint-clang lint-gates lint-co lint-bugs test-guest test-nomem test-boot
