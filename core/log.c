@@ -15,6 +15,7 @@ enum { LINE = 512, PATIENCE = 1 << 20 };
 
 enum log_level log_level = LOG_WARN;
 void (*log_putc)(char c) = arch_putc;
+void (*log_key)(char c);
 static _Atomic u32 writing;
 
 static void emit(const char *text, size_t n)

@@ -21,6 +21,9 @@ void log_raw(const char *fmt, ...) __attribute__((format(printf, 1, 2)));	/* no 
 /* Where bytes go; set by the serial driver, before that by arch. */
 extern void (*log_putc)(char c);
 
+/* What somebody typed on the serial port; from its interrupt.  Set by who has an answer. */
+extern void (*log_key)(char c);
+
 /* Say what broke, dump tasks, power off with status 99.  Does not return. */
 void panic(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
 extern void (*panic_hook)(const char *message);	/* last words on the report channel */

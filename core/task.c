@@ -21,6 +21,20 @@ void task_init(struct task *t, const char *name, u32 frames,
 		co_afresh((struct co *)t->frames);
 }
 
+static struct { struct task *t[TASKS_KEPT]; u32 n; } kept;
+
+void task_keep(struct task *t)
+{
+	if (kept.n < TASKS_KEPT)
+		kept.t[kept.n++] = t;
+}
+
+void tasks_kept(void (*fn)(const struct task *t))
+{
+	for (u32 i = 0; i < kept.n; i++)
+		fn(kept.t[i]);
+}
+
 /* A sleeper stores its mode and then looks at pending; we store pending and then look at its mode:
  * one of the two sees the other (both sequentially consistent). */
 void task_interrupt(struct task *t, u32 what)

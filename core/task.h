@@ -68,6 +68,11 @@ static inline struct task *task_current(void) { return current_of(this_cpu()); }
 void task_init(struct task *t, const char *name, u32 frames,
 	       long (*main)(struct co *co, struct task *t), void (*exit)(struct task *t));
 
+/* For dumps: tasks of the kernel that stay for ever say so once, during boot.  The first ones are kept. */
+enum { TASKS_KEPT = 96 };
+void task_keep(struct task *t);
+void tasks_kept(void (*fn)(const struct task *t));
+
 /* Make @t run (again), next on this hart.  Any context, interrupts included; never blocks. */
 void task_wake(struct task *t);
 void task_requeue(struct task *t);	/* the same, behind all who are ready */

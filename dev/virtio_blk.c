@@ -278,6 +278,7 @@ static long vdisk_probe(struct virtio *v)
 	d->b.ops = &vdisk_ops;
 	d->b.data = d;
 	task_init(&d->daemon.task, d->b.name, DAEMON_FRAMES, vdisk_main, NULL);
+	task_keep(&d->daemon.task);
 	atomic_store(&v->task, &d->daemon.task);
 	virtio_go(v);
 	disks++;

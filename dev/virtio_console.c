@@ -398,6 +398,7 @@ static long console_probe(struct virtio *v)
 	con.v = v;
 	panic_hook = report_panic;
 	task_init(&con.daemon.task, "virtio_console", DAEMON_FRAMES, console_main, NULL);
+	task_keep(&con.daemon.task);
 	atomic_store(&v->task, &con.daemon.task);
 	virtio_go(v);
 	ports_find(v);

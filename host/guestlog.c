@@ -81,6 +81,12 @@ void guestlog_fill(struct guestlog *log)
 	}
 }
 
+void guestlog_key(struct guestlog *log, char key)
+{
+	if (log->fd >= 0 && write(log->fd, &key, 1) < 0)
+		say("cannot type on the guest's serial port: %s", strerror(errno));
+}
+
 void guestlog_print(struct guestlog *log)
 {
 	if (!log->echo)

@@ -14,6 +14,7 @@ struct guestlog {
 };
 
 void guestlog_fill(struct guestlog *log);  /* read what is there */
+void guestlog_key(struct guestlog *log, char key); /* as typed on the serial port */
 void guestlog_print(struct guestlog *log); /* the tail, to standard error */
 
 #endif

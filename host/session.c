@@ -383,6 +383,13 @@ static void on_user_signal(struct session *s, int signo)
 	}
 }
 
+/* The kernel lists all tasks in its log. */
+static void ask_for_tasks(struct session *s)
+{
+	s->log.echo = true;
+	guestlog_key(&s->log, 't');
+}
+
 static void read_signals(struct session *s)
 {
 	struct signalfd_siginfo info;
@@ -392,6 +399,8 @@ static void read_signals(struct session *s)
 			qemu_reap(&s->qemu);
 		else if (info.ssi_signo == SIGWINCH)
 			send_window_size(s);
+		else if ((int)info.ssi_signo == SIGRTMIN)
+			ask_for_tasks(s);
 		else
 			on_user_signal(s, info.ssi_signo);
 	}
@@ -399,7 +408,7 @@ static void read_signals(struct session *s)
 
 void session_signals(struct session *s)
 {
-	static const int wanted[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT,
+	const int wanted[] = { SIGRTMIN, SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT,
 		SIGTSTP, SIGWINCH, SIGCHLD };
 	struct sigaction action;
 	sigset_t set;

@@ -151,6 +151,7 @@ bool selftest_start(void)
 {
 	if (!board_arg("kasan-test", self.name, sizeof(self.name)))
 		return false;
+	task_keep(&self.task);
 	task_init(&self.task, "self-test", sizeof(self.frames), self_main, NULL);
 	task_wake(&self.task);
 	return true;

@@ -34,6 +34,9 @@ async long errand_wait(struct errand *e);
 async long errand_wait_quiet(struct errand *e);		/* nothing ends it but the end */
 void errand_put(struct errand *e);			/* NULL is fine */
 
+/* The tasks of all that are there, without a lock: for dumps. */
+void errands_peek(void (*fn)(const struct task *t));
+
 /* create, start and forget: the result is nobody's, @drop sees the end.  -ENOMEM: @drop was not called. */
 long errand_send(const char *name, async long (*run)(struct co *co, void *arg),
 		 void (*drop)(void *arg), void *arg);

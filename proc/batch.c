@@ -21,6 +21,7 @@
 #include "lib/number.h"
 #include "lib/print.h"
 #include "mem/errand.h"
+#include "mem/fail.h"
 #include "mem/heap.h"
 #include "core/rcu.h"
 #include "net/socket.h"
@@ -184,8 +185,8 @@ static async long find_program(struct co *co, struct slot *s)
 	s->next_dir = search_path(s);
 	while (next_candidate(s, f->name)) {
 		await(r = probe(s));
-		if (!r)
-			return 0;
+		if (!r || r == -ENOMEM)
+			return r;
 		if (r == -EACCES)
 			f->why = r;
 	}
@@ -452,11 +453,13 @@ static async long job_run(struct co *co, struct slot *s)
 	} else {
 		f->error = 0;
 	}
+	fail_begin(s->number);
 	if (!f->error)
 		await(f->error = begin(co, s));
 	s->end_ns = clock_now();
 	if (!f->error)
 		await(f->error = run(co, s));
+	fail_end();
 	s->error = -f->error;
 	s->outcome = start_failure(f->error);
 	await(r = finish(co, s, f->error));
@@ -667,6 +670,15 @@ static void read_settings(void)
 		batch.cols = n;
 }
 
+static void read_failures(void)
+{
+	char words[48];
+	const char *v = board_arg("fail-alloc", words, sizeof(words));
+
+	if (v && !fail_set(v))
+		log_error("fail-alloc=%s: not N,step=K,every=M, or not the checked kernel", v);
+}
+
 static bool make_slots(void)
 {
 	for (u32 i = 0; i < batch.slots; i++) {
@@ -674,6 +686,7 @@ static bool make_slots(void)
 		if (!batch.slot[i])
 			return false;
 		task_init(&batch.slot[i]->task, "batch", FRAMES, slot_main, NULL);
+		task_keep(&batch.slot[i]->task);
 	}
 	return true;
 }
@@ -702,6 +715,7 @@ void batch_start(void)
 	if (!check_list())
 		power_off(STATUS_NO_JOBS);
 	read_settings();
+	read_failures();
 	if (!make_slots()) {
 		log_error("not enough memory for the batch runner");
 		power_off(STATUS_NO_JOBS);
@@ -709,5 +723,6 @@ void batch_start(void)
 	warm_up();
 	console_command = command;
 	task_init(&starter.task, "start", sizeof(starter.frames), batch_main, NULL);
+	task_keep(&starter.task);
 	task_wake(&starter.task);
 }

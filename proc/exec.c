@@ -340,6 +340,7 @@ void program_init(void)
 	vdso_set.size_pages = 1;
 	assert(!pageset_insert(&vdso_set, 0, p));
 	page_get(p);				/* never goes */
+	dump_init();
 }
 
 static u64 stack_limit(struct process *p) { return min(p->limits[3].cur, (u64)STACK_MAX * 8); }

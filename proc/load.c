@@ -65,5 +65,6 @@ void load_init(void)
 {
 	task_init(&load.task, "load", 0, load_run, NULL);
 	load.due = clock_now() + EVERY * (u64)NSEC_PER_SEC;
+	task_keep(&load.task);
 	task_wake(&load.task);
 }

@@ -18,6 +18,12 @@ void process_discard(struct process *p);	/* never published */
 struct procfs_totals;
 void process_history(struct procfs_totals *sum);
 
+/* All of them, without a lock: for dumps. */
+void threads_peek(void (*fn)(struct thread *t));
+
+/* dump.c: on panic and on a key of the serial port, say what all tasks do */
+void dump_init(void);
+
 /* timeline.c */
 void timeline_name(const struct thread *t);	/* it is called so from now on */
 

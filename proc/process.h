@@ -238,7 +238,7 @@ async long process_spawn(struct job *job, struct exec_args *a, struct files *fil
 /* Replace the current process's program.  On success the registers are those of the new program. */
 async long exec_program(struct co *co, struct exec_args *a);
 
-void program_init(void);			/* boot: pages every program has */
+void program_init(void);			/* boot: pages every program has; dumps of tasks */
 extern uaddr_t program_trampoline;		/* where handlers return to, from vm->vdso */
 
 /* The file of another process's descriptor, counted, or NULL (proc/procinfo.c). */

@@ -144,6 +144,15 @@ s32 job_next(struct job *j, s32 after)
 	return best;
 }
 
+void threads_peek(void (*fn)(struct thread *t))
+{
+	struct thread *t;
+
+	for (u32 i = 0; i < HASH; i++)
+		LIST_FOREACH(t, &threads[i], hash)
+			fn(t);
+}
+
 void process_history(struct procfs_totals *sum)
 {
 	sum->user_ns = gone_user_ns;

@@ -110,5 +110,6 @@ void timeline_start(void)
 			timeline_init(timelines[i], RING_BYTES);
 	timeline_attach(this_cpu());
 	task_init(&out.daemon.task, "timeline", sizeof(out.daemon.frames), daemon_main, NULL);
+	task_keep(&out.daemon.task);
 	task_wake(&out.daemon.task);
 }
