@@ -386,23 +386,38 @@ static struct dentry *nth_root(u32 n)
 	return NULL;
 }
 
+/* What would end the field, as three octal digits. */
+static void add_field(struct text *t, const char *s, const char *special)
+{
+	for (; *s; s++)
+		if (strchr(special, *s))
+			text_add(t, "\\%c%c%c", '0' + (*s >> 6 & 3), '0' + (*s >> 3 & 7), '0' + (*s & 7));
+		else
+			text_put(t, s, 1);
+	text_put(t, " ", 1);
+}
+
+static void add_mount(struct text *t, struct dentry *root)
+{
+	struct filesystem *fs = root->inode->fs;
+	char path[256];
+	bool named = dentry_path(root, root_dentry, path, sizeof(path)) >= 0;
+
+	if (named && !strncmp(path, "(unreachable)", 13))
+		return;
+	add_field(t, fs->source, " \t\n\\#");
+	add_field(t, named ? path : "?", " \t\n\\");
+	text_add(t, "%s %s%s%s%s 0 0\n", fs->type->name, fs->flags & FS_READONLY ? "ro" : "rw",
+		 fs->flags & FS_NOSUID ? ",nosuid" : "", fs->flags & FS_NODEV ? ",nodev" : "",
+		 fs->flags & FS_NOEXEC ? ",noexec" : "");
+}
+
 long mounts_text(struct text *t)
 {
-	char path[256];
 	struct dentry *d;
 
 	for (u32 i = 0; (d = nth_root(i)); i++) {
-		struct filesystem *fs = d->inode->fs;
-
-		bool named = dentry_path(d, root_dentry, path, sizeof(path)) >= 0;
-
-		if (named && !strncmp(path, "(unreachable)", 13)) {
-			dentry_put(d);
-			continue;
-		}
-		text_add(t, "%s %s %s %s%s%s%s 0 0\n", fs->source, named ? path : "?", fs->type->name,
-			 fs->flags & FS_READONLY ? "ro" : "rw", fs->flags & FS_NOSUID ? ",nosuid" : "",
-			 fs->flags & FS_NODEV ? ",nodev" : "", fs->flags & FS_NOEXEC ? ",noexec" : "");
+		add_mount(t, d);
 		dentry_put(d);
 	}
 	return 0;
