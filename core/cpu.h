@@ -61,6 +61,7 @@ struct cpu {
 	struct rcu_list		freed;		/* in this poll */
 	struct timeline		*timeline;	/* where tracepoints write; NULL: nowhere */
 	void *_Atomic		mmu;		/* address space loaded, struct vm *; owned by mem/ */
+	void *_Atomic		mmu_kept;	/* that was when the hart went to sleep; same */
 	struct {
 		u64	polls, wakes, idles, irqs, steals, idle_ns, ipis;
 	} count;
@@ -78,6 +79,14 @@ extern _Atomic u32 cpu_count;		/* harts running: cpus[0] ... */
 
 static inline u32 cpu_total(void) { return atomic_load_explicit(&cpu_count, memory_order_acquire); }
 static inline struct cpu *this_cpu(void) { return arch_cpu(); }
+/* Before hart @c sleeps: it need not be woken because translations change; vm_activate() looks. */
+static inline void cpu_leave_mmu(struct cpu *c)
+{
+	if (cpu_total() > 1 && c->mmu) {
+		atomic_store_explicit(&c->mmu_kept, c->mmu, memory_order_relaxed);
+		atomic_store_explicit(&c->mmu, NULL, memory_order_release);
+	}
+}
 /* Whom a hart polls; of another hart: for comparison only. */
 static inline struct task *current_of(const struct cpu *c)
 {

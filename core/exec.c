@@ -493,6 +493,7 @@ static void idle(struct cpu *c)
 	atomic_thread_fence(memory_order_seq_cst);
 	if (!work_in_sight(c) && rcu_sleep(c)) {
 		c->count.idles++;
+		cpu_leave_mmu(c);
 		timer_arm(c, timer_next());
 		timeline(TL_IDLE, 0, 0, 0);
 		arch_wait();

@@ -896,17 +896,33 @@ struct vm *vm_create(struct charge *c)
 	return NULL;
 }
 
+/* Load what was not.  A hart that has only slept since has it still (cpu_leave_mmu()); what changed meanwhile
+ * must_tell() has noted. */
+static __attribute__((noinline)) void activate(struct vm *v, struct cpu *c)
+{
+	bool kept = !c->mmu && c->mmu_kept == v;
+	u64 bit = 1ul << c->id;
+
+	if (!kept)
+		atomic_store_explicit(&c->mmu_kept, NULL, memory_order_relaxed);
+	atomic_store_explicit(&c->mmu, v, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);	/* harts_told() does it the other way round */
+	if (unlikely(v->stale & bit))
+		atomic_fetch_and(&v->stale, ~bit);
+	else if (kept)
+		return;
+	arch_mmu_activate(&v->mmu);
+	if (unlikely(cpu_total() > 1))
+		arch_fence_instructions();		/* what was written while v was elsewhere */
+}
+
 void vm_activate(struct vm *v)
 {
 	struct cpu *c = this_cpu();
 
 	if (!v || atomic_load_explicit(&c->mmu, memory_order_relaxed) == v)
 		return;
-	atomic_store_explicit(&c->mmu, v, memory_order_relaxed);
-	atomic_thread_fence(memory_order_seq_cst);	/* loaded_elsewhere() does it the other way round */
-	arch_mmu_activate(&v->mmu);
-	if (unlikely(cpu_total() > 1))
-		arch_fence_instructions();		/* what was written while v was elsewhere */
+	activate(v, c);
 }
 
 /* No program of @v will run again.  Other harts that had one last keep its root table, which stays one, and
@@ -920,6 +936,8 @@ static void unload(struct vm *v)
 
 		if (&cpus[i] != self)
 			atomic_compare_exchange_strong(&cpus[i].mmu, &loaded, NULL);
+		loaded = v;
+		atomic_compare_exchange_strong(&cpus[i].mmu_kept, &loaded, NULL);
 	}
 	if (self->mmu == v) {
 		self->mmu = NULL;

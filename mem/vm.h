@@ -82,6 +82,7 @@ struct vm {
 	u64		limit;		/* RLIMIT_AS, bytes */
 	_Atomic u64	faults;
 	LIST_ENTRY(vm)	others;		/* vm_sets.c: all spaces */
+	_Atomic u64	stale;		/* harts that slept while its entries changed; bit i is cpus[i] */
 	bool		listed;		/* same */
 	bool		forked;		/* there may be tables that are shared or lent */
 	bool		watched;	/* a child whose first writes are noted in the tree */

@@ -17,6 +17,40 @@ enum { FAULT_WAIT = 1 };		/* a page of a cache must be read, or made dirty, firs
 
 enum { FLUSH_SINGLY = 16 };	/* pages */
 
+/* --- harts ------------------------------------------------------------------------------------ */
+
+bool loaded_elsewhere(const struct vm *v)
+{
+	for (u32 i = 0, n = cpu_total(); i < n; i++)
+		if (&cpus[i] != this_cpu() && cpus[i].mmu == v)
+			return true;
+	return false;
+}
+
+/* The other side of vm_activate(): it says what it has loaded, then looks at v->stale; the order here is the
+ * other one.  A hart going to sleep says what it keeps before it says that it has nothing loaded. */
+static bool must_tell(struct vm *v, const struct cpu *c, u64 bit)
+{
+	if (c->mmu == v)
+		return true;
+	if (c->mmu_kept != v)
+		return false;
+	atomic_fetch_or(&v->stale, bit);
+	atomic_thread_fence(memory_order_seq_cst);
+	return c->mmu == v;
+}
+
+u64 harts_told(struct vm *v)
+{
+	u64 harts = 0;
+
+	atomic_thread_fence(memory_order_seq_cst);	/* the change before the look */
+	for (u32 i = 0, n = cpu_total(); i < n; i++)
+		if (must_tell(v, &cpus[i], 1ul << i))
+			harts |= 1ul << i;
+	return harts & ~(1ul << this_cpu()->id);
+}
+
 /* --- entries ---------------------------------------------------------------------------------- */
 
 static void flush_here(uaddr_t start, uaddr_t end)
@@ -31,22 +65,27 @@ static void flush_here(uaddr_t start, uaddr_t end)
 
 static inline void flush_elsewhere(struct vm *v, uaddr_t start, uaddr_t end)
 {
-	u64 others = loaded_elsewhere(v);
+	u64 others = harts_to_tell(v);
 
 	if (unlikely(others))
 		arch_tlb_range_on(others, start, end - start);
 }
 
-void pages_flush(struct vm *v, uaddr_t start, uaddr_t end)
+static inline void flush_own(const struct vm *v, uaddr_t start, uaddr_t end)
 {
 	if (is_loaded(v))
 		flush_here(start, end);
+}
+
+void pages_flush(struct vm *v, uaddr_t start, uaddr_t end)
+{
+	flush_own(v, start, end);
 	flush_elsewhere(v, start, end);
 }
 
 static inline void flush_page(struct vm *v, uaddr_t addr)
 {
-	u64 others = loaded_elsewhere(v);
+	u64 others = harts_to_tell(v);
 
 	if (is_loaded(v))
 		arch_tlb_page(addr);
@@ -57,7 +96,8 @@ static inline void flush_page(struct vm *v, uaddr_t addr)
 /* Code has come to the space of this hart's program. */
 static void code_written(void)
 {
-	u64 others = loaded_elsewhere(this_cpu()->mmu);
+	struct vm *v = vm_active();
+	u64 others = v ? harts_to_tell(v) : 0;
 
 	arch_fence_instructions();
 	if (unlikely(others))
@@ -96,7 +136,8 @@ void drop_entries(pte_t *e, const pte_t *last, struct charge *c, struct dropped 
 	d->frames += gone;
 }
 
-/* Nobody on another hart reaches the frames any more when they are let go. */
+/* Nobody on another hart reaches the frames any more when they are let go.  The lock is held meanwhile: were it
+ * not, another thread could be given the addresses and write to the old frames. */
 static void pages_hide(struct vm *v, uaddr_t start, uaddr_t end)
 {
 	uaddr_t at = start, stop;
@@ -115,8 +156,9 @@ void pages_drop(struct vm *v, uaddr_t start, uaddr_t end)
 {
 	struct dropped d = { 0, 0, 0 };
 	uaddr_t at = start, stop;
+	bool hidden = cpu_total() > 1;
 
-	if (unlikely(loaded_elsewhere(v)))
+	if (unlikely(hidden))
 		pages_hide(v, start, end);
 	for (; at < end; at = stop) {
 		pte_t *e = entries(v, at, end, &stop);
@@ -128,7 +170,8 @@ void pages_drop(struct vm *v, uaddr_t start, uaddr_t end)
 		return;
 	v->resident -= d.frames - d.zeros;
 	charge_back(v->charge, d.back);
-	pages_flush(v, start, end);
+	if (likely(!hidden))
+		flush_own(v, start, end);
 }
 
 void pages_protect(struct vm *v, const struct area *a, uaddr_t start, uaddr_t end)

@@ -36,20 +36,11 @@ long stack_grow(struct vm *v, uaddr_t addr);
 enum { FAULT_AROUND = 16 };		/* pages one fault maps at most */
 
 static inline bool is_loaded(const struct vm *v) { return this_cpu()->mmu == v; }
-/* Other harts that may have translations of @v, after its entries were changed; bit i is cpus[i]. */
-static inline u64 loaded_elsewhere(const struct vm *v)
-{
-	u64 harts = 0;
-	u32 n = cpu_total();
-
-	if (likely(n == 1))
-		return 0;
-	atomic_thread_fence(memory_order_seq_cst);	/* the change; vm_activate(): who loads, the table */
-	for (u32 i = 0; i < n; i++)
-		if (&cpus[i] != this_cpu() && cpus[i].mmu == v)
-			harts |= 1ul << i;
-	return harts;
-}
+/* Other harts run programs of @v, or did last. */
+bool loaded_elsewhere(const struct vm *v);
+/* After entries of @v were changed: the other harts to be told, bit i is cpus[i].  Those asleep will see. */
+u64 harts_told(struct vm *v);
+static inline u64 harts_to_tell(struct vm *v) { return unlikely(cpu_total() > 1) ? harts_told(v) : 0; }
 static inline u64 table_index(uaddr_t addr) { return area_pages(addr % PT_SPAN); }
 static inline struct page *entry_page(pte_t e) { return phys_page(pte_phys(e)); }
 

@@ -138,8 +138,7 @@ static void table_discard(struct vm *v, pte_t *t)
 static void relink(struct vm *v, pte_t *link, pte_t *table, pte_t marks)
 {
 	*link = link_make(table, marks);
-	if (is_loaded(v) || loaded_elsewhere(v))
-		pages_flush(v, 0, USER_TOP);
+	pages_flush(v, 0, USER_TOP);
 }
 
 static inline u64 table_count(const struct vm *v) { return area_pages(arch_mmu_tables(&v->mmu)); }
