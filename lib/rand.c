@@ -10,7 +10,7 @@ enum { BLOCKS = 4 };
 
 static inline u32 rotl(u32 v, u32 n) { return v << n | v >> (32 - n); }
 
-static inline void quarter(u32 *a, u32 *b, u32 *c, u32 *d)
+static inline __attribute__((always_inline)) void quarter(u32 *a, u32 *b, u32 *c, u32 *d)
 {
 	*a += *b; *d = rotl(*d ^ *a, 16);
 	*c += *d; *b = rotl(*b ^ *c, 12);
@@ -18,7 +18,7 @@ static inline void quarter(u32 *a, u32 *b, u32 *c, u32 *d)
 	*c += *d; *b = rotl(*b ^ *c, 7);
 }
 
-static void double_round(u32 *x)
+static inline __attribute__((always_inline)) void double_round(u32 *x)
 {
 	quarter(x + 0, x + 4, x + 8, x + 12);
 	quarter(x + 1, x + 5, x + 9, x + 13);
@@ -32,16 +32,21 @@ static void double_round(u32 *x)
 
 static void chacha_block(const u32 key[8], u64 counter, u32 out[16])
 {
-	u32 start[16] = { 0x61707865, 0x3320646e, 0x79622d32, 0x6b206574 };
+	const u32 start[16] = {
+		0x61707865, 0x3320646e, 0x79622d32, 0x6b206574,
+		key[0], key[1], key[2], key[3], key[4], key[5], key[6], key[7],
+		counter, counter >> 32,
+	};
+	u32 x[16];				/* in registers: known indices only */
 
-	memcpy(start + 4, key, 32);
-	start[12] = counter;
-	start[13] = counter >> 32;
-	memcpy(out, start, sizeof(start));
-	for (int i = 0; i < 10; i++)
-		double_round(out);
+#pragma GCC unroll 16
 	for (int i = 0; i < 16; i++)
-		out[i] += start[i];
+		x[i] = start[i];
+	for (int i = 0; i < 10; i++)
+		double_round(x);
+#pragma GCC unroll 16
+	for (int i = 0; i < 16; i++)
+		out[i] = x[i] + start[i];
 }
 
 /* A new key alone. */

@@ -216,7 +216,7 @@ void slab_free(struct slab *s, void *object)
 	if (!object)
 		return;
 	check((virt_page(object)->flags & PAGE_SLAB) && page_of(object)->slab == s);
-	object_free(page_of(object), object, CALLER);
+	object_free(page_of_order(object, s->order), object, CALLER);
 }
 
 void slab_peek(const struct slab *s, void (*fn)(const void *object, void *arg), void *arg)

@@ -19,13 +19,18 @@ struct slab_page {
 };
 _Static_assert(sizeof(struct slab_page) <= HEADER, "");
 
-/* Slab pages are aligned to their size, and every struct page of one knows its order. */
+/* Slab pages are aligned to their size, as counted from page_base. */
+static inline struct slab_page *page_of_order(const void *object, u32 order)
+{
+	char *base = phys_to_virt(page_base);
+
+	return (struct slab_page *)(base + (((const char *)object - base) & -((u64)PAGE_SIZE << order)));
+}
+
+/* Every struct page of one knows its order. */
 static inline struct slab_page *page_of(const void *object)
 {
-	struct page *p = virt_page(object);
-	uintptr_t n = p - pages;
-
-	return page_virt(&pages[n & -(1ul << p->order)]);
+	return page_of_order(object, virt_page(object)->order);
 }
 
 /* Free objects are linked through their first word. */

@@ -23,7 +23,8 @@
 #include "proc/private.h"
 
 enum {
-	HEAD = 4096,			/* bytes read from the start of a file */
+	HEAD = 4096,			/* bytes read from the start of a file, if need be */
+	HEAD_FIRST = 1024,		/* enough for nearly all */
 	SCRIPTS = 5,			/* `#!` lines one after the other */
 	STACK_MAX = 8 << 20,
 	STRINGS_MAX = 2 << 20, STRING_MAX = 128 << 10,
@@ -122,6 +123,19 @@ static long args_set_path(struct exec_args *a, const char *path, size_t n)
 	return 0;
 }
 
+/* Behind the strings, where the stack has it, too. */
+static long args_append_path(struct exec_args *a)
+{
+	size_t n = strlen(a->path) + 1;
+	long r = args_room(a, n);
+
+	if (r)
+		return r;
+	memcpy(a->strings + a->bytes, a->path, n);
+	a->path_bytes = n;
+	return 0;
+}
+
 /* --- the program under construction ---------------------------------------------------------------------- */
 
 struct loading {
@@ -129,6 +143,7 @@ struct loading {
 	struct vm	*vm;
 	uaddr_t		base, interp_base;	/* added to the addresses of the file */
 	uaddr_t		sp;
+	u32		head_len;		/* bytes read last */
 	char		*head;			/* HEAD bytes: a frame */
 	/* From here on not cleared. */
 	char		exe[256];
@@ -207,12 +222,35 @@ static async long open_program(struct file **out, const char *path)
 	return r;
 }
 
+/* The start of @file, and its plan unless it is a script. */
+static async long load_plan(struct co *co, struct loading *l, struct file *file, struct elf_plan *plan)
+{
+	struct {
+		u32	want;
+		long	n;
+	} *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	for (f->want = HEAD_FIRST;; f->want = HEAD) {
+		await(f->n = file_read_kernel(co, file, l->head, f->want, 0));
+		if (f->n < 0)
+			return f->n;
+		l->head_len = f->n;
+		r = elf_parse(plan, l->head, f->n, file_size(file), ELF_RISCV, USER_TOP);
+		if (r != -EFBIG)
+			return r;
+		if (f->want == HEAD)
+			return -ENOEXEC;
+	}
+	co_end();
+}
+
 /* Open, follow scripts, and check: l->file and l->plan. */
 static async long load_head(struct co *co, struct loading *l, struct exec_args *a)
 {
 	struct {
 		u32	scripts;
-		long	n;
 	} *f = co_frame(co);
 	long r;
 
@@ -223,17 +261,13 @@ static async long load_head(struct co *co, struct loading *l, struct exec_args *
 		await(r = open_program(&l->file, a->path));
 		if (r)
 			return r;
-		await(f->n = file_read_kernel(co, l->file, l->head, HEAD, 0));
-		if (f->n < 2 || l->head[0] != '#' || l->head[1] != '!')
-			break;
-		r = f->scripts < SCRIPTS ? script_line(a, l->head, f->n) : -ELOOP;
+		await(r = load_plan(co, l, l->file, &l->plan));
+		if (r != -ENOEXEC || l->head_len < 2 || l->head[0] != '#' || l->head[1] != '!')
+			return r;
+		r = f->scripts < SCRIPTS ? script_line(a, l->head, l->head_len) : -ELOOP;
 		if (r)
 			return r;
 	}
-	if (f->n < 0)
-		return f->n;
-	r = elf_parse(&l->plan, l->head, f->n, file_size(l->file), ELF_RISCV, USER_TOP);
-	return r == -EFBIG ? -ENOEXEC : r;
 	co_end();
 }
 
@@ -256,11 +290,8 @@ static async long load_interp(struct co *co, struct loading *l)
 	await(r = open_program(&l->interp, l->head));
 	if (r)
 		return r;
-	await(f->n = file_read_kernel(co, l->interp, l->head, HEAD, 0));
-	if (f->n < 0)
-		return f->n;
-	r = elf_parse(&l->interp_plan, l->head, f->n, file_size(l->interp), ELF_RISCV, USER_TOP);
-	return r ? -ELIBBAD : 0;
+	await(r = load_plan(co, l, l->interp, &l->interp_plan));
+	return r == -ENOEXEC ? -ELIBBAD : r;
 	co_end();
 }
 
@@ -386,8 +417,9 @@ static long build_space(struct loading *l, struct process *p)
 /* --- the initial stack ------------------------------------------------------------------------------------------ */
 
 struct auxv { u64 type, value; };
+enum { AUXV = 18, RANDOM = 16 };	/* entries; bytes of AT_RANDOM */
 
-static u32 fill_auxv(struct auxv *v, const struct loading *l, const struct process *p, uaddr_t random,
+static void fill_auxv(struct auxv *v, const struct loading *l, const struct process *p, uaddr_t random,
 		     uaddr_t execfn)
 {
 	const struct auxv all[] = {
@@ -401,76 +433,66 @@ static u32 fill_auxv(struct auxv *v, const struct loading *l, const struct proce
 		{ AT_SYSINFO_EHDR, l->vm->vdso }, { AT_RANDOM, random }, { AT_EXECFN, execfn }, { AT_NULL, 0 },
 	};
 
+	_Static_assert(ARRAY_SIZE(all) == AUXV, "");
 	memcpy(v, all, sizeof(all));
-	return sizeof(all);
 }
 
+/* The stack from its end: 8 zero bytes, the path, the strings, 16 random bytes, the vectors. */
 struct stack_plan { uaddr_t strings, execfn, random, vectors; u64 words; };
 
 static void plan_stack(struct stack_plan *s, const struct exec_args *a, uaddr_t top)
 {
-	s->execfn = top - 8 - (strlen(a->path) + 1);
+	s->execfn = top - 8 - a->path_bytes;
 	s->strings = s->execfn - a->bytes;
-	s->random = align_down(s->strings - 16, 16);
+	s->random = align_down(s->strings - RANDOM, 16);
 	s->words = 1 + a->argc + 1 + a->envc + 1;
-	s->vectors = align_down(s->random - s->words * 8 - 24 * sizeof(struct auxv), 16);
+	s->vectors = align_down(s->random - s->words * 8 - AUXV * sizeof(struct auxv), 16);
 }
 
-/* argc, argv, envp, auxv in kernel memory, as the program will see them. */
+/* argc, argv, envp, auxv and the random bytes in kernel memory, as the program will see them.  Notes where the
+ * arguments are. */
 static u64 *fill_vectors(const struct stack_plan *s, const struct exec_args *a, const struct loading *l,
-			 const struct process *p, size_t *bytes)
+			 const struct process *p)
 {
-	u64 *v = heap_zero(s->words * 8 + 24 * sizeof(struct auxv)), *w = v;
+	u64 before_random = (s->random - s->vectors) / 8, *v = heap_alloc(before_random * 8 + RANDOM), *w = v;
 	const char *at = a->strings;
 
 	if (!v)
 		return NULL;
+	v[before_random - 1] = 0;		/* there may be a gap of a word */
 	*w++ = a->argc;
-	for (u32 i = 0; i < a->argc + a->envc; i++) {
-		if (i == a->argc)
-			w++;
+	for (u32 i = 0; i < a->argc; i++, at += strlen(at) + 1)
 		*w++ = s->strings + (at - a->strings);
-		at += strlen(at) + 1;
-	}
-	w = v + s->words;
-	*bytes = s->words * 8 + fill_auxv((struct auxv *)w, l, p, s->random, s->execfn);
+	*w++ = 0;
+	l->vm->arg_start = s->strings;
+	l->vm->arg_end = l->vm->env_start = s->strings + (at - a->strings);
+	l->vm->env_end = s->strings + a->bytes;
+	for (u32 i = 0; i < a->envc; i++, at += strlen(at) + 1)
+		*w++ = s->strings + (at - a->strings);
+	*w++ = 0;
+	fill_auxv((struct auxv *)w, l, p, s->random, s->execfn);
+	random_bytes(v + before_random, RANDOM);
 	return v;
 }
 
-static void note_arguments(struct vm *v, const struct stack_plan *s, const struct exec_args *a)
-{
-	const char *at = a->strings;
-
-	for (u32 i = 0; i < a->argc; i++)
-		at += strlen(at) + 1;
-	v->arg_start = s->strings;
-	v->arg_end = v->env_start = s->strings + (at - a->strings);
-	v->env_end = s->strings + a->bytes;
-}
-
-/* Write it all; the space is active.  Starts over. */
+/* Write it all; the space is active.  Starts over.  Its first page is not there, and need not fault. */
 static async long write_stack(struct loading *l, const struct exec_args *a, const struct process *p)
 {
 	struct stack_plan s;
-	size_t bytes = 0;
-	u64 random[2];
-	u64 *v;
 	long r;
+	u64 *v;
 
 	plan_stack(&s, a, l->vm->stack_top);
-	v = fill_vectors(&s, a, l, p, &bytes);
+	r = user_commit(s.vectors, 1, ACCESS_WRITE);
+	if (r)
+		return r;
+	v = fill_vectors(&s, a, l, p);
 	if (!v)
 		return -ENOMEM;
-	random_bytes(random, sizeof(random));
-	r = user_write(s.execfn, a->path, strlen(a->path) + 1);
+	r = user_write(s.vectors, v, s.random + RANDOM - s.vectors);
 	if (!r)
-		r = user_write(s.strings, a->strings, a->bytes);
-	if (!r)
-		r = user_write(s.random, random, sizeof(random));
-	if (!r)
-		r = user_write(s.vectors, v, bytes);
+		r = user_write(s.strings, a->strings, a->bytes + a->path_bytes);
 	heap_free(v);
-	note_arguments(l->vm, &s, a);
 	l->sp = s.vectors;
 	return r;
 }
@@ -524,9 +546,12 @@ static void swap_space(struct thread *t, struct loading *l)
 static void set_names(struct process *p, const struct exec_args *a, const struct loading *l)
 {
 	const char *base = strrchr(a->path, '/');
+	size_t n;
 
 	base = base ? base + 1 : a->path;
-	snprint(p->comm, sizeof(p->comm), "%s", base);
+	n = strnlen(base, sizeof(p->comm) - 1);
+	memcpy(p->comm, base, n);
+	p->comm[n] = 0;
 	process_set_exe(p, l->exe);
 }
 
@@ -597,6 +622,8 @@ async long exec_program(struct co *co, struct exec_args *a)
 	await(r = load_head(co, f->l, a));
 	if (!r)
 		await(r = load_interp(co, f->l));
+	if (!r)
+		r = args_append_path(a);
 	if (!r)
 		r = build_space(f->l, t->proc);
 	if (!r)

@@ -54,7 +54,10 @@ static inline const struct sigaction_k *sighand_action(const struct sighand *h, 
 static inline void sighand_set(struct sighand *h, s32 n, const struct sigaction_k *a)
 {
 	h->action[n - 1] = *a;
-	h->set |= 1ull << (n - 1);
+	if (a->handler | a->flags | a->mask)
+		h->set |= 1ull << (n - 1);
+	else
+		h->set &= ~(1ull << (n - 1));
 }
 /* SIG_DFL, with the flags and mask it had. */
 static inline void sighand_reset(struct sighand *h, s32 n)
@@ -226,6 +229,7 @@ struct exec_args {				/* kernel copies; freed by exec_args_free() */
 	char	*strings;			/* argv then envp, NUL-terminated, back to back */
 	u32	bytes, argc, envc;
 	u32	room;
+	u32	path_bytes;			/* of the path behind them, once exec_program() has put it there */
 };
 void exec_args_free(struct exec_args *a);
 async long exec_args_read(struct exec_args *a, uaddr_t s, bool env);	/* the program's string at @s */

@@ -138,19 +138,30 @@ static async long sys_clone3(struct co *co, const u64 *a)
 
 /* --- execve ---------------------------------------------------------------------------------------------- */
 
+/* Some pointers at once, but only what is in the page: how many are to be read at @at. */
+enum { POINTERS = 8 };
+static u32 pointers_at(uaddr_t at)
+{
+	return max(min((PAGE_SIZE - at % PAGE_SIZE) / sizeof(uaddr_t), (u64)POINTERS), 1ul);
+}
+
 /* Add the strings the program's array points to. */
 static async long read_strings(struct exec_args *e, uaddr_t array, bool env)
 {
-	uaddr_t s;
+	uaddr_t s[POINTERS];
+	u32 n;
 	long r = 0;
 
-	for (u64 i = 0; array && !r; i++) {
+	for (u64 i = 0; array && !r; i += n) {
 		if (i > 65536)
 			return -E2BIG;
-		r = user_get(s, array + i * sizeof(s));
-		if (r || !s)
-			return r;
-		r = exec_args_read(e, s, env);
+		n = pointers_at(array + i * sizeof(*s));
+		r = user_read(s, array + i * sizeof(*s), n * sizeof(*s));
+		for (u32 k = 0; !r && k < n; k++) {
+			if (!s[k])
+				return 0;
+			r = exec_args_read(e, s[k], env);
+		}
 	}
 	return r;
 }

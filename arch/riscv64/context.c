@@ -11,10 +11,11 @@
 #include "core/log.h"
 
 void fp_forget(struct context *ctx);
+void fp_need(struct context *ctx);
 
 void ctx_init(struct context *ctx, uaddr_t pc, uaddr_t sp)
 {
-	memset(ctx, 0, sizeof(*ctx));
+	memset(ctx, 0, offsetof(struct context, fcsr));
 	ctx->x[0] = pc;
 	ctx->x[REG_SP] = sp;
 	ctx->status = SSTATUS_SPIE;
@@ -24,8 +25,6 @@ void ctx_copy(struct context *to, struct context *from)
 {
 	ctx_save_fp(from);
 	memcpy(to, from, from->fp_used ? sizeof(*to) : offsetof(struct context, fcsr));
-	if (!from->fp_used)
-		memset(&to->fcsr, 0, sizeof(*to) - offsetof(struct context, fcsr));
 	to->user_ticks = 0;
 	fp_forget(to);
 }
@@ -72,9 +71,11 @@ static long get(void *to, uaddr_t from, size_t n, uaddr_t *fault)
 static long put_fp(struct context *ctx, uaddr_t at, uaddr_t *fault)
 {
 	static const u64 zero[3];
-	u32 fcsr = ctx->fcsr;
+	u32 fcsr;
 
 	ctx_save_fp(ctx);
+	fp_need(ctx);
+	fcsr = ctx->fcsr;
 	if (put(at, ctx->f, sizeof(ctx->f), fault) || put(at + 256, &fcsr, 4, fault))
 		return -EFAULT;
 	return put(at + offsetof(union __riscv_fp_state, q.reserved), zero, sizeof(u32) * 3, fault);

@@ -3,6 +3,7 @@
  * trap.c (riscv64): what switch.S found, in words: entering a program until it traps, interrupts, and
  * faults of the kernel itself (which are a fixup in a checked user copy, or the end).
  */
+#include <string.h>
 #include "arch/riscv64/private.h"
 #include "core/rcu.h"
 #include "core/timeline.h"
@@ -85,16 +86,25 @@ static void fp_set(struct context *ctx, u64 state)
 	ctx->status = (ctx->status & ~(u64)SSTATUS_FS) | state;
 }
 
+/* f[] and fcsr mean something: zeros, if the program has not used them. */
+void fp_need(struct context *ctx)
+{
+	if (ctx->fp_used)
+		return;
+	memset(&ctx->fcsr, 0, sizeof(*ctx) - offsetof(struct context, fcsr));
+	ctx->fp_used = 1;
+}
+
 static void fp_bring(struct context *ctx)
 {
 	struct cpu *c = this_cpu();
 
+	fp_need(ctx);
 	csr_set(sstatus, SSTATUS_FS_CLEAN);
 	fp_load(ctx->f, &ctx->fcsr);
 	csr_clear(sstatus, SSTATUS_FS);
 	c->arch[CPU_FP_OWNER] = (u64)ctx;
 	ctx->fp_hart = c->id + 1;
-	ctx->fp_used = 1;
 	ctx->fp_next = 0;
 	fp_set(ctx, SSTATUS_FS_CLEAN);
 }
