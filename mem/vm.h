@@ -125,6 +125,8 @@ struct area *vm_find(struct vm *v, uaddr_t addr); /* lock held: area with end > 
 /* Make the page at @addr present for @access (enum access): 0; -EFAULT nothing is mapped there;
  * -EACCES the area forbids it; -ENOMEM; -EIO beyond the end of the file; or PENDING. */
 async long vm_fault(struct vm *v, uaddr_t addr, u32 access);
+/* What it does for want of memory, with no lock: -ENOMEM, or PENDING.  NULL: -ENOMEM. */
+extern async long (*vm_needs_memory)(struct vm *v);
 
 /* Nothing need be done for @access to [addr, addr + len), within one page; false may be wrong. */
 bool vm_ready(struct vm *v, uaddr_t addr, u64 len, u32 access);

@@ -17,6 +17,8 @@ enum { FAULT_WAIT = 1 };		/* a page of a cache must be read, or made dirty, firs
 
 enum { FLUSH_SINGLY = 16 };	/* pages */
 
+async long (*vm_needs_memory)(struct vm *v) ro_after_init;
+
 /* --- harts ------------------------------------------------------------------------------------ */
 
 bool loaded_elsewhere(const struct vm *v)
@@ -589,13 +591,19 @@ static __attribute__((noinline)) long fault_slow(struct vm *v, uaddr_t addr, u32
 	return r == -EAGAIN ? fault_below_stack(v, addr, access) : r;
 }
 
+static __attribute__((noinline)) async long fault_failed(struct vm *v, uaddr_t addr, u32 access, long r)
+{
+	r = fault_slow(v, addr, access, r);
+	return r == -ENOMEM && vm_needs_memory ? vm_needs_memory(v) : r;
+}
+
 async long vm_fault(struct vm *v, uaddr_t addr, u32 access)
 {
 	long r;
 
 	addr = align_down(addr, PAGE_SIZE);
 	r = fault(v, addr, access);
-	return likely(r <= 0 && r != -EAGAIN) ? r : fault_slow(v, addr, access, r);
+	return likely(!r) ? 0 : fault_failed(v, addr, access, r);
 }
 
 bool vm_ready(struct vm *v, uaddr_t addr, u64 len, u32 access)

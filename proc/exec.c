@@ -364,6 +364,7 @@ void program_init(void)
 	struct clock_page *clock;
 
 	assert(p);
+	vm_needs_memory = process_needs_memory;
 	program_trampoline = arch_vdso(page_virt(p), &clock);
 	arch_fence_instructions();
 	clock_publish(clock);

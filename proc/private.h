@@ -45,6 +45,7 @@ void load_totals(struct procfs_totals *sum);
 async long thread_leave(struct co *co, struct thread *t);	/* gives up everything but itself */
 void thread_gone(struct task *task);		/* task exit: accounts, becomes a zombie, is freed */
 void process_out_of_memory(struct process *p);
+async long process_needs_memory(struct vm *v);	/* oom.c */
 void process_start_failed(struct thread *t, long error);
 
 /* clone.c */

@@ -19,9 +19,9 @@ static void fault_signal(struct thread *t, long error)
 
 	if (error == -EIO)
 		signal_force(t, SIGBUS, BUS_ADRERR, at);
-	else if (error == -ENOMEM)
+	else if (error == -ENOMEM && !t->proc->exiting)
 		process_out_of_memory(t->proc);
-	else
+	else if (error != -ENOMEM)
 		signal_force(t, SIGSEGV, error == -EACCES ? SEGV_ACCERR : SEGV_MAPERR, at);
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* memory.c: threads that change one address space while others use it: no hart may see what is gone. */
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -202,10 +203,89 @@ static void truncates(long n)
 	exactly(pthread_join(other, NULL), 0);
 }
 
+/* A process forks, ends, its child forks, ends, and so on: the n-th one costs no more than the first. */
+enum { HEIRLOOMS = 64 };
+
+static long free_kib(void)
+{
+	char text[2048];
+	int file = must(open("/proc/meminfo", O_RDONLY));
+	long n = must(read(file, text, sizeof(text) - 1));
+
+	close(file);
+	text[n] = 0;
+	return strtol(strstr(text, "MemFree:") + 8, NULL, 10);
+}
+
+/* What all before have written is there; now one page more is our own. */
+static void inherit(volatile long *page, long i)
+{
+	long at = i * 7 % HEIRLOOMS * PAGE / sizeof(long), before = i >= HEIRLOOMS ? i - HEIRLOOMS : -1;
+
+	if (page[at] != before)
+		_exit(1);
+	page[at] = i;
+}
+
+static void generations(long n)
+{
+	volatile long *page = mmap(NULL, HEIRLOOMS * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	long before, grown;
+	int last[2];
+
+	for (long k = 0; k < HEIRLOOMS; k++)
+		page[k * PAGE / sizeof(long)] = -1;
+	must(pipe(last));
+	before = free_kib();
+	if (must(fork())) {
+		close(last[1]);
+		exactly(read(last[0], &grown, sizeof(grown)), sizeof(grown));
+		exactly(grown < 2048 ? 0 : grown, 0);
+		return;
+	}
+	for (long i = 0; i < n; i++) {
+		inherit(page, i);
+		if (must(fork()))
+			_exit(0);
+	}
+	grown = before - free_kib();
+	must(write(last[1], &grown, sizeof(grown)));
+	_exit(0);
+}
+
+/* Memory is used up: who takes it all is killed, and nobody else. */
+static void hungry(long n)
+{
+	for (long i = 0; i < n; i++) {
+		char *p = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+		must(p == MAP_FAILED ? -1 : 0);
+		memset(p, 1, 1 << 20);
+	}
+}
+
+static void modest(long n)
+{
+	enum { SIZE = 64 * PAGE };
+
+	for (long i = 0; i < n; i++) {
+		char *p = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+		must(p == MAP_FAILED ? -1 : 0);
+		memset(p, i, SIZE);
+		exactly(p[SIZE - 1], (char)i);
+		must(munmap(p, SIZE));
+		sched_yield();
+	}
+}
+
 const struct trouble memory_troubles[] = {
 	{ "maps", maps, 300, "mappings by each of 8 threads" },
 	{ "copies", copies, 100, "forks while 8 threads write" },
 	{ "truncates", truncates, 300, "forks while another makes the mapped file empty" },
+	{ "generations", generations, 10000, "forks, each by the child of the one before" },
+	{ "hungry", hungry, 1 << 20, "MiB to be used: to be killed for" },
+	{ "modest", modest, 1000, "times a little memory" },
 	{ "protects", protects, 1000, "changes of rights while another writes" },
 	{ },
 };
