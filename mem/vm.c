@@ -896,9 +896,9 @@ struct vm *vm_create(struct charge *c)
 	return NULL;
 }
 
-/* Load what was not.  A hart that has only slept since has it still (cpu_leave_mmu()); what changed meanwhile
- * must_tell() has noted. */
-static __attribute__((noinline)) void activate(struct vm *v, struct cpu *c)
+/* One of several harts loads @v: true if its translations have to go.  A hart that has only slept since it had
+ * @v has it still (cpu_leave_mmu()), but for what changed meanwhile: must_tell() has noted that. */
+static __attribute__((noinline)) bool load_on(struct vm *v, struct cpu *c)
 {
 	bool kept = !c->mmu && c->mmu_kept == v;
 	u64 bit = 1ul << c->id;
@@ -910,10 +910,9 @@ static __attribute__((noinline)) void activate(struct vm *v, struct cpu *c)
 	if (unlikely(v->stale & bit))
 		atomic_fetch_and(&v->stale, ~bit);
 	else if (kept)
-		return;
-	arch_mmu_activate(&v->mmu);
-	if (unlikely(cpu_total() > 1))
-		arch_fence_instructions();		/* what was written while v was elsewhere */
+		return false;
+	arch_fence_instructions();			/* what was written while v was elsewhere */
+	return true;
 }
 
 void vm_activate(struct vm *v)
@@ -922,7 +921,11 @@ void vm_activate(struct vm *v)
 
 	if (!v || atomic_load_explicit(&c->mmu, memory_order_relaxed) == v)
 		return;
-	activate(v, c);
+	if (likely(cpu_total() == 1))
+		atomic_store_explicit(&c->mmu, v, memory_order_relaxed);
+	else if (!load_on(v, c))
+		return;
+	arch_mmu_activate(&v->mmu);
 }
 
 /* No program of @v will run again.  Other harts that had one last keep its root table, which stays one, and
