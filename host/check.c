@@ -6,11 +6,11 @@
 #include "check.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "elf.h"
+#include "file.h"
 #include "say.h"
 
 void check_host_program(const char *path)
@@ -56,13 +56,14 @@ void check_guest_program(struct node *root, const char *path, const char *shown)
 	struct node *n = tree_find(root, path, true);
 	struct inode *i = n ? n->inode : NULL;
 	struct elf elf;
+	struct stat st;
 	int fd;
 
 	if (i && S_ISDIR(i->st.st_mode))
 		die(STATUS_NOEXEC, "%s is a directory, not a program", shown);
 	if (!i || !S_ISREG(i->st.st_mode) || !(i->st.st_mode & 0111))
 		return;
-	fd = i->host ? open(i->host, O_RDONLY | O_CLOEXEC) : i->fd;
+	fd = i->host ? file_open(i->host, &st) : i->fd;
 	if (fd < 0)
 		return;
 	elf_read(fd, i->host ? 0 : i->offset, i->st.st_size, &elf);

@@ -8,7 +8,7 @@
 #include "cpio.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "file.h"
 #include "say.h"
 
 enum { PAGE = 4096, HEADER = 110, CHUNK = 1 << 18 };
@@ -26,6 +27,7 @@ struct writer {
 	struct buf pending;
 	unsigned numbers;
 	const char *culprit;
+	char path[PATH_MAX]; /* of the entry; trees are not deeper */
 };
 
 static int flush(struct writer *w)
@@ -110,7 +112,8 @@ static int copy_open(struct writer *w, int fd, off_t offset, uint64_t left)
 
 static int copy_host(struct writer *w, const struct inode *i)
 {
-	int fd = open(i->host, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	struct stat st;
+	int fd = file_open(i->host, &st); /* it may have become something else */
 	int err;
 
 	if (fd < 0) {
@@ -159,19 +162,17 @@ static int entry(struct writer *w, const char *path, struct inode *i)
 	return err ? err : zeros(w, -w->pos & 3);
 }
 
-static int branch(struct writer *w, const struct node *dir, const char *above)
+static int branch(struct node *n, void *arg)
 {
-	int err = 0;
+	struct writer *w = arg;
+	size_t len = strlen(w->path);
+	int err;
 
-	for (size_t k = 0; k < dir->nkids && !err; k++) {
-		struct node *n = dir->kids[k];
-		char *path = must_print("%s%s%s", above, *above ? "/" : "", n->name);
-
-		err = entry(w, path, n->inode);
-		if (!err)
-			err = branch(w, n, path);
-		free(path);
-	}
+	snprintf(w->path + len, sizeof w->path - len, "%s%s", len ? "/" : "", n->name);
+	err = entry(w, w->path, n->inode);
+	if (!err)
+		err = tree_kids(n, branch, w);
+	w->path[len] = 0;
 	return err;
 }
 
@@ -179,7 +180,7 @@ int cpio_write(struct node *root, int fd, uint64_t *size, const char **culprit)
 {
 	struct writer w = { .fd = fd };
 	const struct inode end = { .names = 1 };
-	int err = branch(&w, root, "");
+	int err = tree_kids(root, branch, &w);
 
 	if (!err)
 		err = header(&w, "TRAILER!!!", &end, 0);

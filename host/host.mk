@@ -8,6 +8,7 @@ HOST_PACKAGES = libarchive-dev libcjson-dev libcmocka-dev
 BUILD	?= build
 HOSTCC	?= gcc
 
+,		:= ,
 HOST_LIBS	= -larchive -lcjson
 HOST_FLAGS	= -std=gnu11 -g -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -Wall -Wextra -Werror
 HOST_SAN	= -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -15,6 +16,13 @@ HOST_SRC	:= $(filter-out %_test.c %_fuzz.c,$(wildcard host/*.c))
 HOST_OBJ	:= $(HOST_SRC:%.c=$(BUILD)/%.o)
 HOST_SAN_OBJ	:= $(HOST_SRC:%.c=$(BUILD)/san/%.o)
 HOST_TESTS	:= $(patsubst host/%.c,$(BUILD)/host/%,$(wildcard host/*_test.c))
+
+# Fuzzers: "// wrap: f" names functions of others that the fuzzer takes the place of.
+HOST_FUZZERS	:= $(wildcard host/*_fuzz.c)
+HOST_FUZZ_OBJ	:= $(filter-out %/main.o,$(HOST_SRC:%.c=$(BUILD)/fuzz/%.o))
+HOST_FUZZ	:= $(HOST_FUZZERS:%.c=$(BUILD)/unit/%)
+FUZZ		+= $(HOST_FUZZ)
+.SECONDARY: $(HOST_FUZZ_OBJ) $(HOST_FUZZERS:%.c=$(BUILD)/fuzz/%.o)
 
 .PHONY: test-host
 all: weir
@@ -40,6 +48,17 @@ $(BUILD)/host/%_test: host/%_test.c $(HOST_SAN_OBJ)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(HOSTCC) $(HOST_FLAGS) $(HOST_SAN) $< \
 		$(filter-out %/main.o,$(HOST_SAN_OBJ)) -lcmocka $(HOST_LIBS) -o $@
+
+$(BUILD)/fuzz/host/%.o: host/%.c host/host.mk
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(HOST_FLAGS) -O1 $(SAN.fuzz) -MMD -MP -c $< -o $@
+
+$(BUILD)/unit/host/%_fuzz: $(BUILD)/fuzz/host/%_fuzz.o $(HOST_FUZZ_OBJ)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CLANG) $(SAN.fuzz) -fsanitize=fuzzer $^ $(HOST_LIBS) \
+		$(patsubst %,-Wl$(,)--wrap=%,$(shell sed -n 's,^// wrap: *,,p' host/$*_fuzz.c)) -o $@
+
+test-fuzz: $(HOST_FUZZ)
 
 $(BUILD)/host/fake_qemu: host/test/fake_qemu.c host/host.mk
 	$(Q)mkdir -p $(@D)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "option_check.h"
 #include "say.h"
 #include "text.h"
 
@@ -360,7 +361,10 @@ static void defaults(struct options *opt)
 static void parse_command(int argc, char **argv, struct options *opt)
 {
 	static char names[2][16] = { "weir run", "weir batch" };
+	const struct argp_option *const tables[] = { common_options,
+		opt->batch ? batch_options : NULL, NULL };
 
+	option_check(tables, !opt->batch, argv + 1);
 	argv[0] = names[opt->batch];
 	argp_err_exit_status = STATUS_WEIR;
 	argp_parse(opt->batch ? &batch_argp : &run_argp, argc, argv, ARGP_IN_ORDER, NULL, opt);

@@ -16,10 +16,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file.h"
 #include "say.h"
 #include "tmp.h"
 
 enum { READ_BLOCK = 1 << 16, SECTOR = 4096 };
+
+#define FILE_LIMIT ((int64_t)UINT32_MAX) /* of the format for the guest */
 
 /* A file of the host that has several names: the first of them we saw. */
 struct seen {
@@ -42,8 +45,10 @@ struct source {
 
 static _Noreturn void die_put(const char *source, const char *path)
 {
+	if (errno == ENAMETOOLONG)
+		die(STATUS_WEIR, "%s: the path '%.60s...' is too long", source, path);
 	if (errno == EINVAL)
-		die(STATUS_WEIR, "%s: '%s' is not a usable path", source, path);
+		die(STATUS_WEIR, "%s: '%.200s' is not a usable path", source, path);
 	die(STATUS_WEIR, "%s: cannot place '%s': %s", source, path, strerror(errno));
 }
 
@@ -65,16 +70,26 @@ static void set_owner(struct inode *i, const struct stat *st, bool disk)
 	i->st.st_rdev = st->st_rdev;
 }
 
-static void spool(struct source *s, struct inode *i)
+static _Noreturn void die_large(const struct source *s, struct archive_entry *e)
+{
+	die(STATUS_WEIR, "%s: '%s' is larger than 4 GiB", s->path, archive_entry_pathname(e));
+}
+
+static void spool(struct source *s, struct inode *i, struct archive_entry *e)
 {
 	const void *data;
 	size_t len;
 	int64_t at, end = 0;
 	int r;
 
+	if (i->st.st_size < 0 || i->st.st_size > FILE_LIMIT)
+		die_large(s, e);
 	i->fd = s->spool;
 	i->offset = s->spooled;
 	while ((r = archive_read_data_block(s->archive, &data, &len, &at)) == ARCHIVE_OK) {
+		if (at < 0 || at > FILE_LIMIT - (int64_t)len)
+			die_large(s, e);
+		errno = 0;
 		if (pwrite(s->spool, data, len, i->offset + at) != (ssize_t)len)
 			die(STATUS_WEIR, "cannot unpack %s: %s", s->path,
 				errno ? strerror(errno) : "disk full");
@@ -96,7 +111,7 @@ static void set_content(struct source *s, struct node *n, struct archive_entry *
 	if (s->disk)
 		n->inode->host = must_copy(archive_entry_sourcepath(e));
 	else
-		spool(s, n->inode);
+		spool(s, n->inode, e);
 }
 
 static int seen_order(const void *a, const void *b)
@@ -136,7 +151,7 @@ static void put_hardlink(struct source *s, const char *path, struct archive_entr
 			archive_entry_hardlink(e));
 	if (!tree_link(s->root, path, file))
 		die_put(s->path, path);
-	if (archive_entry_size(e) > 0) /* newc: the content comes with the last name */
+	if (archive_entry_size(e) > 0 && S_ISREG(file->inode->st.st_mode)) /* newc: the content comes with the last name */
 		set_content(s, file, e);
 	free(target);
 }
@@ -168,6 +183,8 @@ static void set_top(struct source *s, const struct stat *st)
 {
 	struct node *top = tree_find(s->root, s->below, true);
 
+	if (!S_ISDIR(st->st_mode))
+		die(STATUS_WEIR, "%s: its top is not a directory", s->path);
 	top->inode->st.st_mode = st->st_mode;
 	set_owner(top->inode, st, s->disk);
 }
@@ -293,7 +310,8 @@ static void take_archive(struct node *root, const char *path)
 bool pack_is_image(const char *path)
 {
 	unsigned char block[2048] = { 0 };
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat st;
+	int fd = file_open(path, &st);
 	ssize_t n = fd < 0 ? -1 : read(fd, block, sizeof block);
 
 	if (fd >= 0)

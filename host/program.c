@@ -5,7 +5,6 @@
  * found is said before anything boots.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "elf.h"
+#include "file.h"
 #include "pack.h"
 #include "say.h"
 
@@ -58,15 +58,11 @@ char *pack_guest_path(const char *host)
 
 static bool inspect(const char *path, struct elf *elf, struct stat *st)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = file_open(path, st);
 
 	*elf = (struct elf){ 0 };
 	if (fd < 0)
 		return false;
-	if (fstat(fd, st) || !S_ISREG(st->st_mode)) {
-		close(fd);
-		return false;
-	}
 	elf_read(fd, 0, st->st_size, elf);
 	close(fd);
 	return true;

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "elf.h"
+#include "file.h"
 #include "say.h"
 
 /* Descriptors in the child. */
@@ -109,11 +110,12 @@ static char *find_kernel(const char *asked)
 
 static void inspect_kernel(const char *path, struct elf *elf)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct stat st;
+	int fd = file_open(path, &st);
 
-	if (fd < 0 || fstat(fd, &st))
-		die(STATUS_WEIR, "cannot read the kernel %s: %s", path, strerror(errno));
+	if (fd < 0)
+		die(STATUS_WEIR, "cannot read the kernel %s: %s", path,
+			errno == EINVAL ? "not a regular file" : strerror(errno));
 	elf_read(fd, 0, st.st_size, elf);
 	close(fd);
 	if (elf->kind == ELF_FOREIGN)
@@ -249,6 +251,8 @@ void qemu_print(const struct qemu *q)
 		printf(needs_quotes(word) ? "%s'%s'" : "%s%s", i ? " " : "", word);
 	}
 	printf("\n");
+	if (fflush(stdout))
+		die(STATUS_WEIR, "cannot write standard output: %s", strerror(errno));
 }
 
 static void pair(int *ours, int *theirs)

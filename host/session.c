@@ -368,6 +368,23 @@ static void quit_batch(struct session *s, int signo)
 	link_send_line(&s->ctl, "quit");
 }
 
+/*
+ * The program was told; weir stops as every job of a shell does, unless no shell is there to continue it
+ * (an orphaned process group).  SIGCONT is read afterwards as all signals are.
+ */
+static void stop(void)
+{
+	sigset_t set;
+
+	term_lend();
+	sigemptyset(&set);
+	sigaddset(&set, SIGTSTP);
+	raise(SIGTSTP);
+	sigprocmask(SIG_UNBLOCK, &set, NULL); /* here it stops */
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	term_again();
+}
+
 static void on_user_signal(struct session *s, int signo)
 {
 	bool insists = (signo == SIGINT || signo == SIGTERM) && s->terminations++ > 0;
@@ -403,6 +420,14 @@ static void read_signals(struct session *s)
 			ask_for_tasks(s);
 		else
 			on_user_signal(s, info.ssi_signo);
+		if (info.ssi_signo == SIGTSTP) {
+			link_flush(&s->ctl);
+			stop();
+		}
+		if (info.ssi_signo == SIGCONT) {
+			term_again(); /* the shell had it meanwhile */
+			send_window_size(s);
+		}
 	}
 }
 

@@ -14,7 +14,7 @@
 #include "say.h"
 
 static struct {
-	struct termios saved;
+	struct termios saved, used;
 	volatile sig_atomic_t raw;
 	bool prepared;
 } term;
@@ -63,15 +63,25 @@ static void prepare(void)
 
 void term_raw(void)
 {
-	struct termios raw;
-
 	if (term.raw || tcgetattr(STDIN_FILENO, &term.saved))
 		return;
 	if (!term.prepared)
 		prepare();
-	raw = term.saved;
-	cfmakeraw(&raw);
+	term.used = term.saved;
+	cfmakeraw(&term.used);
 	term.raw = 1;
 	say_raw = 1;
-	tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
+	tcsetattr(STDIN_FILENO, TCSADRAIN, &term.used);
+}
+
+void term_lend(void)
+{
+	if (term.raw)
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &term.saved);
+}
+
+void term_again(void)
+{
+	if (term.raw)
+		tcsetattr(STDIN_FILENO, TCSADRAIN, &term.used);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * tmp.c: private files.  They never have a name that lasts, so nothing stays behind even if
- * weir is killed.  Dies if the directory is missing or full.
+ * tmp.c: private files.  They never have a name, so nothing stays behind even if weir is killed.
+ * Where the file system has no files without a name (overlayfs before Linux 6.3, vfat, NFS) they
+ * are in memory.  Dies if the directory is missing or full.
  */
 #include "tmp.h"
 
@@ -9,20 +10,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/mman.h>
 
 #include "say.h"
-
-static int with_name(const char *dir)
-{
-	char *path = must_print("%s/weir.XXXXXX", dir);
-	int fd = mkostemp(path, O_CLOEXEC);
-
-	if (fd >= 0)
-		unlink(path);
-	free(path);
-	return fd;
-}
 
 int tmp_file(void)
 {
@@ -32,8 +22,8 @@ int tmp_file(void)
 	if (!dir || !*dir)
 		dir = "/tmp";
 	fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	if (fd < 0)
-		fd = with_name(dir); /* not every file system knows O_TMPFILE */
+	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR))
+		fd = memfd_create("weir", MFD_CLOEXEC);
 	if (fd < 0)
 		die(STATUS_WEIR, "cannot make a temporary file in %s: %s; set TMPDIR", dir,
 			strerror(errno));

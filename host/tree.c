@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
  * tree.c: the root file system while it is put together, in memory; file contents stay where
- * they are.  A node belongs to its parent, an inode to the nodes that name it.  Kids are sorted,
- * so that the same input always gives the same archive.  Symbolic links are followed as the
+ * they are.  A node belongs to its parent, an inode to the nodes that name it.  Kids are
+ * walked in the order of their names, so that the same input always gives the same archive.  Symbolic links are followed as the
  * guest would: they cannot lead out of the tree.
  */
 #include "tree.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <search.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,13 +55,15 @@ static struct node *node_new(struct node *parent, struct part part)
 
 	n->name = must_print("%.*s", (int)part.len, part.text);
 	n->parent = parent;
+	n->path = parent ? parent->path + 1 + part.len : 0;
 	return n;
 }
 
-static void node_free(struct node *n)
+static void node_free(void *arg)
 {
+	struct node *n = arg;
+
 	tree_clear(n);
-	free(n->kids);
 	free(n->name);
 	inode_drop(n->inode);
 	free(n);
@@ -80,51 +84,64 @@ void tree_free(struct node *root)
 
 void tree_clear(struct node *directory)
 {
-	for (size_t i = 0; i < directory->nkids; i++)
-		node_free(directory->kids[i]);
-	directory->nkids = 0;
+	tdestroy(directory->kids, node_free);
+	directory->kids = NULL;
 }
 
-static int part_order(struct part part, const char *name)
+/* --- kids ------------------------------------------------------------------------------------- */
+
+static int by_name(const void *a, const void *b)
 {
-	int order = strncmp(part.text, name, part.len);
-
-	return order ? order : -(name[part.len] != 0);
-}
-
-static size_t position(const struct node *dir, struct part part)
-{
-	size_t low = 0, high = dir->nkids;
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (part_order(part, dir->kids[middle]->name) > 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return strcmp(((const struct node *)a)->name, ((const struct node *)b)->name);
 }
 
 static struct node *kid(const struct node *dir, struct part part)
 {
-	size_t at = position(dir, part);
+	struct node key = { .name = must_print("%.*s", (int)part.len, part.text) };
+	struct node **found = tfind(&key, (void *const *)&dir->kids, by_name);
 
-	return at < dir->nkids && !part_order(part, dir->kids[at]->name) ? dir->kids[at] : NULL;
+	free(key.name);
+	return found ? *found : NULL;
 }
 
+/* There is none of that name.  NULL if its path were longer than a guest can write. */
 static struct node *kid_add(struct node *dir, struct part part)
 {
-	size_t at = position(dir, part);
+	struct node *n;
 
-	if (dir->nkids == dir->room) {
-		dir->room = dir->room ? 2 * dir->room : 8;
-		dir->kids = must_grow(dir->kids, dir->room * sizeof *dir->kids);
+	if (dir->path + 1 + part.len >= PATH_MAX - 1 || part.len > NAME_LENGTH_MAX) {
+		errno = ENAMETOOLONG;
+		return NULL;
 	}
-	memmove(dir->kids + at + 1, dir->kids + at, (dir->nkids++ - at) * sizeof *dir->kids);
-	return dir->kids[at] = node_new(dir, part);
+	n = node_new(dir, part);
+	if (!tsearch(n, &dir->kids, by_name))
+		die(STATUS_WEIR, "out of memory on the host");
+	return n;
 }
+
+struct visit {
+	int (*fn)(struct node *n, void *arg);
+	void *arg;
+	int result;
+};
+
+static void visit_kid(const void *kid, VISIT order, void *arg)
+{
+	struct visit *v = arg;
+
+	if ((order == postorder || order == leaf) && !v->result) /* between the smaller and the larger */
+		v->result = v->fn(*(struct node *const *)kid, v->arg);
+}
+
+int tree_kids(const struct node *directory, int (*fn)(struct node *n, void *arg), void *arg)
+{
+	struct visit v = { fn, arg, 0 };
+
+	twalk_r(directory->kids, visit_kid, &v);
+	return v.result;
+}
+
+/* --- paths ------------------------------------------------------------------------------------ */
 
 static struct part next_part(const char **path)
 {
@@ -160,7 +177,8 @@ static struct node *make_directory(struct node *dir, struct part part)
 {
 	struct node *n = kid_add(dir, part);
 
-	node_set(n, inode_new(S_IFDIR | 0755));
+	if (n)
+		node_set(n, inode_new(S_IFDIR | 0755));
 	return n;
 }
 
@@ -222,7 +240,7 @@ static struct node *parent_of(struct node *root, const char *path, struct part *
 		last->text--;
 		last->len++;
 	}
-	if (!last->len || last->len > NAME_LENGTH_MAX || is_dots(*last)) {
+	if (!last->len || is_dots(*last)) {
 		errno = EINVAL;
 		return NULL;
 	}

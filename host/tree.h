@@ -24,8 +24,8 @@ struct inode {
 struct node {
 	char *name;
 	struct node *parent;
-	struct node **kids; /* sorted by name */
-	size_t nkids, room;
+	void *kids; /* tsearch tree, by name */
+	size_t path; /* length of the path to it */
 	struct inode *inode;
 };
 
@@ -37,11 +37,14 @@ struct node *tree_find(struct node *root, const char *path, bool follow);
 
 /*
  * The node at path, with this mode; missing directories above it are made.  A directory that is
- * put again stays, anything else is replaced.  NULL and errno: ENOTDIR, ELOOP, EISDIR, EINVAL.
+ * put again stays, anything else is replaced.  NULL and errno: ENOTDIR, ELOOP, EISDIR, EINVAL,
+ * ENAMETOOLONG for a path no guest could write.
  */
 struct node *tree_put(struct node *root, const char *path, mode_t mode);
 struct node *tree_link(struct node *root, const char *path, struct node *file);
 
+/* Calls fn for each kid, in the order of their names, until it returns something else than 0; returns that. */
+int tree_kids(const struct node *directory, int (*fn)(struct node *n, void *arg), void *arg);
 void tree_clear(struct node *directory);			 /* its kids go */
 void tree_set_memory(struct node *file, char *data, size_t len); /* takes data */
 
