@@ -167,6 +167,8 @@ async long dnode_get(struct co *co, struct filesystem *fs, u64 key, struct inode
 void dnode_rekey(struct inode *ip, u64 key);
 /* Attributes have changed: update() will be called, sooner or later. */
 void dnode_dirty(struct inode *ip);
+/* For allocate() where there are no holes: the file grows to @to, with zeros.  The lock is held, exclusive. */
+async long disk_grow(struct co *co, struct inode *ip, u64 to);
 /* "ext4 (vda1): @text": what is wrong with the disk, once a line; the error itself is the caller's. */
 void disk_complain(struct filesystem *fs, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

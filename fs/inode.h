@@ -170,6 +170,7 @@ long tmpfs_allocate(struct inode *ip, u32 mode, u64 offset, u64 len);
 long tmpfs_adopt(struct inode *ip, u64 index, struct page *p);
 void tmpfs_set_size(struct inode *ip, u64 size);
 extern const struct fs_type tmpfs_type, devfs_type, procfs_type, ext4_type, ext3_type, ext2_type;
+extern const struct fs_type fat_type;
 
 /* --- devices ---------------------------------------------------------------------------------- */
 

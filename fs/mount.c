@@ -14,7 +14,7 @@
 
 enum { TYPES_MAX = 16 };
 static const struct fs_type *types[TYPES_MAX] = {
-	&tmpfs_type, &devfs_type, &procfs_type, &ext4_type, &ext3_type, &ext2_type,
+	&tmpfs_type, &devfs_type, &procfs_type, &ext4_type, &ext3_type, &ext2_type, &fat_type,
 };
 static const struct fs_type ramfs_type = { .name = "ramfs", .magic = 0x858458f6, .mount = tmpfs_mount };
 static const struct fs_type rootfs_type = {

@@ -3,7 +3,7 @@
 # The weir command and its tests.  Included by the Makefile at the top; works alone too:
 # make -f host/host.mk weir
 
-HOST_PACKAGES = libarchive-dev libcjson-dev libcmocka-dev
+HOST_PACKAGES = libarchive-dev libcjson-dev libcmocka-dev dosfstools mtools
 
 BUILD	?= build
 HOSTCC	?= gcc
