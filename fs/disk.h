@@ -99,12 +99,12 @@ struct disk_ops {
 
 	/* --- instances: fs->disk->blk is there and nobody else uses it.  mount() sets fs->data, may set
 	 * FS_READONLY in fs->flags, and gives the key of the root directory.  On an error unmount() is not
-	 * called.  unmount() comes last, when nobody uses it and sync() was done. */
+	 * called.  unmount() comes last, when nobody uses it and sync_fs() was done. */
 	async long	(*mount)(struct co *co, struct filesystem *fs, const char *options, u64 *root);
 	async long	(*unmount)(struct co *co, struct filesystem *fs);
 	async long	(*remount)(struct co *co, struct filesystem *fs, u32 flags, const char *options);
 	/* Put into the device's cache what is only in memory; it is written and flushed afterwards. */
-	async long	(*sync)(struct co *co, struct filesystem *fs);
+	async long	(*sync_fs)(struct co *co, struct filesystem *fs);
 	async long	(*statfs)(struct co *co, struct filesystem *fs, struct disk_stat *st);
 
 	/* --- inodes.  load(): dnode_of(ip)->key is set; fill in mode, ids, times, nlink, size, rdev, ino (the

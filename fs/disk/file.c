@@ -692,8 +692,8 @@ static async long sync_main(struct co *co, void *arg)
 
 	co_begin(f);
 	await(f->err = dnode_flush(co, dnode_of(ip), true));
-	if (disk_ops(ip)->sync)
-		await(r = disk_ops(ip)->sync(co, ip->fs));
+	if (disk_ops(ip)->sync_fs)
+		await(r = disk_ops(ip)->sync_fs(co, ip->fs));
 	await(r = blk_sync(co, disk_of(ip)->blk));
 	return f->err ? f->err : r;
 	co_end();

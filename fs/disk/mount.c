@@ -93,8 +93,8 @@ async long disk_unmount(struct co *co, struct filesystem *fs)
 	co_begin(f);
 	await(r = only_mount_left(fs));
 	flusher_remove(fs->disk);
-	if (ops->sync && !disk_readonly(fs))
-		await(r = ops->sync(co, fs));
+	if (ops->sync_fs && !disk_readonly(fs))
+		await(r = ops->sync_fs(co, fs));
 	if (ops->unmount)
 		await(r = ops->unmount(co, fs));
 	await(r = blk_sync(co, fs->disk->blk));
@@ -166,8 +166,8 @@ async long disk_sync(struct co *co, struct filesystem *fs)
 		if (r && !f->err)
 			f->err = r;
 	}
-	if (fs->type->disk->sync && !disk_readonly(fs))
-		await(r = fs->type->disk->sync(co, fs));
+	if (fs->type->disk->sync_fs && !disk_readonly(fs))
+		await(r = fs->type->disk->sync_fs(co, fs));
 	else
 		r = 0;
 	if (r && !f->err)

@@ -289,6 +289,41 @@ static bool open_end(struct fat_inode *fi)
 	return fi->count > fi->kept && fi->count != fi->snap;
 }
 
+static async long commit_main(struct co *co, void *v) { return fat_commit(co, v); }
+
+/* Nothing is free, but something will be: a commit, by a task of its own, for it goes the way of all
+ * writing, which may have led here.  NULL: no memory. */
+static struct errand *commit_begin(struct fat *v)
+{
+	struct errand *e = errand_create("commit", commit_main, NULL, v);
+
+	if (e)
+		errand_start(e);
+	return e;
+}
+
+/* What is not free yet is waited for, once. */
+static async long take(struct co *co, struct fat *v, u32 goal, u32 want, u32 *first)
+{
+	struct { struct errand *e; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	await(r = fat_take(co, v, goal, want, first));
+	if (r != -ENOSPC || !v->freed_count)
+		return r;
+	f->e = commit_begin(v);
+	if (!f->e)
+		return -ENOMEM;
+	await(r = errand_wait_quiet(f->e));
+	errand_put(f->e);
+	if (r)
+		return r;
+	await(r = fat_take(co, v, goal, want, first));
+	return r;
+	co_end();
+}
+
 async long fat_grow(struct co *co, struct inode *ip, u32 count)
 {
 	struct { struct fat_run last; struct page *p; u32 first; long n; } *f = co_frame(co);
@@ -306,13 +341,8 @@ async long fat_grow(struct co *co, struct inode *ip, u32 count)
 		if (r)
 			return r;
 	}
-	await(f->n = fat_take(co, v, f->last.first ? f->last.first + 1 : 0,
-			      count - fat_inode(ip)->count, &f->first));
-	if (f->n == -ENOSPC && v->freed_count) {
-		await(r = fat_commit(co, v));
-		if (!r)
-			await(f->n = fat_take(co, v, 0, count - fat_inode(ip)->count, &f->first));
-	}
+	await(f->n = take(co, v, f->last.first ? f->last.first + 1 : 0, count - fat_inode(ip)->count,
+			  &f->first));
 	if (f->n > 0 && f->p && open_end(fat_inode(ip)))
 		fat_set(v, f->p, f->last.first, f->first);
 	if (f->n > 0)

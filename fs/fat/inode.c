@@ -282,11 +282,16 @@ static async long load_root(struct co *co, struct inode *ip)
 	co_end();
 }
 
+/* Is this part @n, counted from the short entry, of the name with this checksum? */
+static bool is_part(const struct fat_long *l, u32 n, u8 sum)
+{
+	return l->attr == ATTR_LONG && l->sum == sum && (l->order & ~LONG_LAST) == n;
+}
+
 /* The first slot of the name whose short entry is @slot: where the long parts before it belong to it. */
 static async long first_slot(struct co *co, struct inode *dir, u32 slot, u8 sum, u32 *first)
 {
 	struct { u32 n; struct page *p; struct fat_entry *e; } *f = co_frame(co);
-	struct fat_long part;
 	long r;
 
 	co_begin(f);
@@ -295,14 +300,12 @@ static async long first_slot(struct co *co, struct inode *dir, u32 slot, u8 sum,
 		await(r = fat_slot(dir, slot - f->n, &f->p, &f->e));
 		if (r)
 			return r;
-		memcpy(&part, f->e, sizeof(part));
+		r = is_part((struct fat_long *)f->e, f->n, sum) ? f->e->name[0] & LONG_LAST : -1;
 		page_put(f->p);
-		if (part.attr != ATTR_LONG || part.sum != sum || (part.order & ~LONG_LAST) != f->n)
-			return 0;
-		if (part.order & LONG_LAST) {
+		if (r > 0)
 			*first = slot - f->n;
+		if (r)
 			return 0;
-		}
 	}
 	return 0;
 	co_end();

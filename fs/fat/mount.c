@@ -285,7 +285,7 @@ static async long fat_mount(struct co *co, struct filesystem *fs, const char *op
 static async long fat_unmount(struct co *co, struct filesystem *fs)
 {
 	struct { u64 unused; } *f = co_frame(co);
-	struct fat *v = fs->data;
+	struct fat *const v = fs->data;
 	long r;
 
 	co_begin(f);
@@ -313,7 +313,7 @@ static async long fat_statfs(struct co *co, struct filesystem *fs, struct disk_s
 
 static const struct disk_ops fat_ops = {
 	.inode_size = sizeof(struct fat_inode), .no_holes = true, .fold_case = true, .size_max = UINT32_MAX,
-	.mount = fat_mount, .unmount = fat_unmount, .sync = fat_sync, .statfs = fat_statfs,
+	.mount = fat_mount, .unmount = fat_unmount, .sync_fs = fat_sync, .statfs = fat_statfs,
 	.load = fat_load, .update = fat_update, .evict = fat_evict, .free = fat_free,
 	.attributes = fat_attributes,
 	.lookup = fat_lookup, .list = fat_list, .create = fat_create, .unlink = fat_unlink,
