@@ -362,8 +362,13 @@ static async long grow_page(struct inode *ip, u64 to)
 	struct page *p = NULL;
 	long r = 0;
 
-	if (in_page(at)) {
-		disk_set_size(ip, min(to, align_up(at, PAGE_SIZE)));	/* zero already */
+	if (in_page(at)) {			/* zero already, but what is new on the disk is not */
+		r = cache_get(&ip->pages, index, 0, &p);
+		if (r)
+			return r;
+		disk_set_size(ip, min(to, align_up(at, PAGE_SIZE)));
+		cache_dirty(&ip->pages, index, p);
+		page_put(p);
 		return 0;
 	}
 	p = page_alloc_for(NULL, true);
@@ -516,7 +521,7 @@ static async long disk_write(struct co *co, struct file *file, struct uio *u, u6
 	await(r = take_lock(dnode_of(ip), f->alone));
 	r = write_start(file, u, pos);
 	if (!r)
-		r = gap_begin(ip, *pos, &f->gap);
+		r = gap_begin(ip, u->left ? *pos : 0, &f->gap);
 	if (!r && f->gap) {
 		await(r = errand_wait_quiet(f->gap));
 		errand_put(f->gap);

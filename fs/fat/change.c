@@ -175,7 +175,7 @@ static async long more_slots(struct co *co, struct inode *dir)
 /* Count free slots in a row, page by page. */
 struct room { u32 slot, run, end; struct page *p; struct fat_entry *e; };	/* end: the first 0 */
 
-static bool room_in_page(struct room *x, u32 need)
+static bool room_in_page(struct room *x, u32 need, u32 slots)
 {
 	do {
 		if (x->end == FAT_NOWHERE && !x->e->name[0])
@@ -183,7 +183,7 @@ static bool room_in_page(struct room *x, u32 need)
 		x->run = x->end != FAT_NOWHERE || x->e->name[0] == SLOT_DELETED ? x->run + 1 : 0;
 		x->slot++;
 		x->e++;
-	} while (x->run < need && x->slot % FAT_PAGE_SLOTS);
+	} while (x->run < need && x->slot < slots && x->slot % FAT_PAGE_SLOTS);
 	return x->run >= need;
 }
 
@@ -206,7 +206,7 @@ static async long find_room(struct co *co, struct inode *dir, u32 need, struct r
 		await(r = fat_slot(dir, x->slot, &x->p, &x->e));
 		if (r)
 			return r;
-		ok = room_in_page(x, need);
+		ok = room_in_page(x, need, fat_slots(dir));
 		page_put(x->p);
 	} while (!ok);
 	fi->tail = x->slot;

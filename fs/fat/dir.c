@@ -93,7 +93,7 @@ static void take_long(struct fat_scan *s, const struct fat_long *l)
 		s->name.len = order * LONG_UNITS;
 	}
 	if (!order || order != s->expect || order >= FAT_SET_MAX || l->sum != s->sum ||
-	    at + LONG_UNITS > ARRAY_SIZE(s->name.s) + 4) {
+	    at + LONG_UNITS > ARRAY_SIZE(s->name.s)) {
 		s->expect = 0;
 		return;
 	}

@@ -11,7 +11,7 @@
 enum { FAT_NAME = 255, FAT_SHORT = 11, FAT_UTF8 = 3 * FAT_NAME + 1 };
 enum { FAT_LOWER_BASE = 8, FAT_LOWER_EXT = 16 };	/* of a short name: NT's case bits */
 
-struct fat_text { u32 len; u16 s[FAT_NAME + 1]; };
+struct fat_text { u32 len; u16 s[260]; };		/* 20 parts of 13 */
 
 u16 fat_fold(u16 c);					/* the capital letter */
 bool fat_same(const struct fat_text *a, const struct fat_text *b);
