@@ -23,6 +23,11 @@ void threads_peek(void (*fn)(struct thread *t));
 
 /* dump.c: on panic and on a key of the serial port, say what all tasks do */
 void dump_init(void);
+/* procinfo.c: @put with the process of number @pid, or -ESRCH; procstate.c: the files made with it */
+struct text;
+long procinfo_put(s32 pid, struct text *t, long (*put)(struct text *t, struct process *p));
+long proc_limits(s32 pid, struct text *t), proc_oom_score(s32 pid, struct text *t), proc_zero(s32 pid, struct text *t),
+	proc_nobody(s32 pid, struct text *t), proc_personality(s32 pid, struct text *t), proc_cgroup(s32 pid, struct text *t);
 
 /* timeline.c */
 void timeline_name(const struct thread *t);	/* it is called so from now on */

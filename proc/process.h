@@ -144,6 +144,7 @@ struct thread {
 	struct process		*proc;		/* counted */
 	s32			tid;
 	bool			traced;
+	char			comm[TASK_COMM_LEN];	/* of a thread that is not the first: that one's is proc->comm */
 	const struct syscall_body *calls_fast;	/* what the fast path calls, by number */
 	struct vm		*vm;		/* = proc->vm; NULL after it was given up */
 	union {
@@ -218,6 +219,7 @@ s32 thread_next(struct process *p, s32 after);
 /* For each living process, proc_lock held. */
 void process_each(void (*fn)(struct process *p, void *arg), void *arg);
 u32 process_count(void);
+char *thread_comm(struct thread *t);		/* its name: the first thread's is the process's */
 s32 job_next(struct job *j, s32 after);	/* smallest pid above @after of a process of @j, 0: none */
 struct tty;
 struct tty *process_tty(struct process *p);	/* that controls its session, counted, or NULL */

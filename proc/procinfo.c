@@ -4,9 +4,11 @@
  * the kernel itself sees all.  Nothing here waits: memory of other programs is read through their
  * page tables, and pages that are not there are left out.
  */
+#include <linux/resource.h>
 #include <string.h>
 #include "core/time.h"
 #include "fs/dentry.h"
+#include "fs/fdtable.h"
 #include "fs/files.h"
 #include "fs/path.h"
 #include "fs/procfs.h"
@@ -234,7 +236,8 @@ static long maps(s32 pid, struct text *t)
 struct facts {			/* of one process, at one moment */
 	char	state;
 	s32	ppid, tty, foreground;
-	u32	threads;
+	s32	umask;			/* -1: it has none any more */
+	u32	threads, fds;
 	u64	user, kernel;		/* ns */
 	u64	mapped, resident, peak, faults;
 	u64	stack, brk, brk_start;
@@ -255,6 +258,14 @@ static char state_letter(struct process *p)
 		if (atomic_load(&t->task.state) & (T_RUN | T_WAKE))
 			return 'R';
 	return 'S';
+}
+
+static void file_facts(struct process *p, struct facts *f)
+{
+	struct thread *t = TAILQ_FIRST(&p->threads);
+
+	f->umask = t && t->fs ? (s32)t->fs->umask : -1;
+	f->fds = t && t->files ? t->files->size : 0;
 }
 
 static void signal_facts(struct process *p, struct facts *f)
@@ -312,14 +323,15 @@ static struct facts facts_of(struct process *p)
 	f.state = state_letter(p);
 	f.threads = p->thread_count;
 	signal_facts(p, &f);
+	file_facts(p, &f);
 	return f;
 }
 
-static long put_stat(struct text *t, struct process *p)
+static long put_stat(struct text *t, struct process *p, s32 id, const char *name)
 {
 	struct facts f = facts_of(p);
 
-	text_add(t, "%d (%s) %c %d %d %d %d %d 0 %lu 0 0 0 ", p->pid, p->comm, f.state, f.ppid,
+	text_add(t, "%d (%s) %c %d %d %d %d %d 0 %lu 0 0 0 ", id, name, f.state, f.ppid,
 		 p->pgid, p->sid, f.tty, f.foreground, f.faults);
 	text_add(t, "%lu %lu %lu %lu %d %d %u 0 %lu %lu %lu %lu ", f.user / TICK_NS,
 		 f.kernel / TICK_NS, p->child_user_ns / TICK_NS, p->child_kernel_ns / TICK_NS,
@@ -358,32 +370,32 @@ static void put_groups(struct text *t, const struct process *p)
 	text_add(t, "\n");
 }
 
-static long put_status(struct text *t, struct process *p)
+static long put_status(struct text *t, struct process *p, s32 id, const char *name)
 {
 	struct facts f = facts_of(p);
 
-	text_add(t, "Name:\t%s\nState:\t%s\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", p->comm,
-		 state_name(f.state), p->pid, p->pid, f.ppid);
+	text_add(t, "Name:\t%s\n", name);
+	if (f.umask >= 0)
+		text_add(t, "Umask:\t%04o\n", f.umask);
+	text_add(t, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n",
+		 state_name(f.state), p->pid, id, f.ppid);
 	text_add(t, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n", p->uid, p->euid, p->suid,
 		 p->euid, p->gid, p->egid, p->sgid, p->egid);
+	text_add(t, "FDSize:\t%u\n", f.fds);
 	put_groups(t, p);
+	text_add(t, "NStgid:\t%d\nNSpid:\t%d\nNSpgid:\t%d\nNSsid:\t%d\nKthread:\t0\n", p->pid, id, p->pgid,
+		 p->sid);
 	if (f.state != 'Z')
 		text_add(t, "VmSize:\t%8lu kB\nVmHWM:\t%8lu kB\nVmRSS:\t%8lu kB\n", f.mapped >> 10,
 			 f.peak << (PAGE_SHIFT - 10), f.resident << (PAGE_SHIFT - 10));
-	text_add(t, "Threads:\t%u\n", f.threads);
+	text_add(t, "Threads:\t%u\nSigQ:\t%u/%lu\n", f.threads, p->sig_queued, p->limits[RLIMIT_SIGPENDING].cur);
 	text_add(t, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\n"
 		    "SigCgt:\t%016lx\n",
 		 f.pending, f.shared_pending, f.blocked, f.ignored, f.caught);
 	return 0;
 }
 
-static long put_comm(struct text *t, struct process *p)
-{
-	text_add(t, "%s\n", p->comm);
-	return 0;
-}
-
-static long with_process(s32 pid, struct text *t, long (*put)(struct text *t, struct process *p))
+long procinfo_put(s32 pid, struct text *t, long (*put)(struct text *t, struct process *p))
 {
 	struct process *p = find(pid);
 	long r = p ? put(t, p) : -ESRCH;
@@ -392,10 +404,40 @@ static long with_process(s32 pid, struct text *t, long (*put)(struct text *t, st
 	return r;
 }
 
-static long stat(s32 pid, struct text *t) { return with_process(pid, t, put_stat); }
-static long statm(s32 pid, struct text *t) { return with_process(pid, t, put_statm); }
-static long status(s32 pid, struct text *t) { return with_process(pid, t, put_status); }
-static long comm(s32 pid, struct text *t) { return with_process(pid, t, put_comm); }
+typedef long put_named(struct text *t, struct process *p, s32 id, const char *name);
+
+/* Of a thread: its number and name; the rest is the process's. */
+static long with_name(s32 id, struct text *t, put_named *put)
+{
+	struct process *p = find(id);
+	char name[TASK_COMM_LEN];
+	struct thread *of;
+	long r;
+
+	if (!p)
+		return -ESRCH;
+	memcpy(name, p->comm, sizeof(name));
+	{
+		guard(&p->lock);
+		TAILQ_FOREACH(of, &p->threads, link)
+			if (of->tid == id)
+				memcpy(name, thread_comm(of), sizeof(name));
+	}
+	r = put(t, p, id, name);
+	process_put(p);
+	return r;
+}
+
+static long put_comm(struct text *t, struct process *p, s32 id, const char *name)
+{
+	text_add(t, "%s\n", name);
+	return 0;
+}
+
+static long comm(s32 pid, struct text *t) { return with_name(pid, t, put_comm); }
+static long stat(s32 pid, struct text *t) { return with_name(pid, t, put_stat); }
+static long statm(s32 pid, struct text *t) { return procinfo_put(pid, t, put_statm); }
+static long status(s32 pid, struct text *t) { return with_name(pid, t, put_status); }
 
 /* --- links ---------------------------------------------------------------------------------------------- */
 
@@ -509,7 +551,11 @@ static const struct procfs_file process_files[] = {
 	{ "cmdline", 0444, cmdline },	{ "comm", 0444, comm },		{ "environ", 0400, environ },
 	{ "maps", 0444, maps },		{ "stat", 0444, stat },		{ "statm", 0444, statm },
 	{ "status", 0444, status },	{ "stack", 0400, stack },	{ "wchan", 0444, wchan },
-	{ "syscall", 0400, syscall },	{ 0 },
+	{ "syscall", 0400, syscall },	{ "limits", 0444, proc_limits },
+	{ "oom_score", 0444, proc_oom_score },	{ "oom_score_adj", 0444, proc_zero },
+	{ "loginuid", 0444, proc_nobody },	{ "sessionid", 0444, proc_nobody },
+	{ "personality", 0400, proc_personality },	{ "cgroup", 0444, proc_cgroup },
+	{ 0 },
 };
 
 static const struct procfs_link process_links[] = {

@@ -283,6 +283,8 @@ void process_unpublish(struct process *p)
 
 /* --- threads ---------------------------------------------------------------------------------------------- */
 
+char *thread_comm(struct thread *t) { return t->tid == t->proc->pid ? t->proc->comm : t->comm; }
+
 struct thread *thread_create(struct process *p, struct files *files, struct fs_context *fs)
 {
 	struct thread *t = slab_alloc(&thread_slab);
@@ -298,6 +300,8 @@ struct thread *thread_create(struct process *p, struct files *files, struct fs_c
 	t->vm = p->vm;
 	t->traced = p->job->trace;
 	t->calls_fast = t->traced ? syscall_traced : syscall_fast;
+	memcpy(t->comm, task_current() && task_current()->main == thread_run ? thread_comm(thread_current()) : p->comm,
+	       sizeof(t->comm));
 	signal_thread_init(t);
 	return t;
 }

@@ -626,10 +626,10 @@ static async long sys_prctl(struct co *co, const u64 *a)
 		r = user_string(name, a[1], sizeof(name) - 1);
 		if (r < 0 && r != -ENAMETOOLONG)
 			return r;
-		memcpy(p->comm, name, sizeof(name));
+		memcpy(thread_comm(thread_current()), name, sizeof(name));
 		return 0;
 	case PR_GET_NAME:
-		return user_write(a[1], p->comm, sizeof(p->comm));
+		return user_write(a[1], thread_comm(thread_current()), TASK_COMM_LEN);
 	case PR_GET_DUMPABLE:
 		return 1;
 	case PR_SET_NO_NEW_PRIVS:

@@ -4,8 +4,9 @@
 #include "fs/inode.h"
 #include "fs/procfs.h"
 
-/* What an inode of /proc shows; ip->data, heap.  One of @text and @file makes content. */
+/* What an inode of /proc shows; ip->data, heap.  One of @text, @of_node and @file makes content. */
 struct proc_node {
+	long				(*of_node)(const struct proc_node *n, struct text *t);
 	long				(*text)(struct text *t);
 	const struct procfs_file	*file;
 	const struct procfs_link	*link;

@@ -8,10 +8,11 @@
 #include "fs/path.h"
 #include "fs/procfs/private.h"
 #include "lib/print.h"
+#include "lib/text.h"
 
-static const struct inode_ops proc_pid_ops, proc_fd_dir_ops, proc_task_ops;
+static const struct inode_ops proc_pid_ops, proc_fd_dir_ops, proc_fdinfo_dir_ops, proc_task_ops;
 
-enum { SLOT_DIR = 0, SLOT_FD_DIR = 1, SLOT_TASK = 2, SLOT_FILES = 16, SLOT_FDS = 4096 };
+enum { SLOT_DIR = 0, SLOT_FD_DIR = 1, SLOT_TASK = 2, SLOT_FDINFO_DIR = 3, SLOT_FILES = 64, SLOT_FDS = 4096 };
 
 /* The same object has the same number at each lookup. */
 static struct inode *make(struct filesystem *fs, u32 mode, const struct inode_ops *ops,
@@ -177,6 +178,8 @@ static async long proc_pid_lookup(struct inode *dir, const char *name, u32 len, 
 
 	if (name_is("fd", name, len))
 		return found(make(dir->fs, I_DIR | 0500, &proc_fd_dir_ops, &n, SLOT_FD_DIR), out);
+	if (name_is("fdinfo", name, len))
+		return found(make(dir->fs, I_DIR | 0555, &proc_fdinfo_dir_ops, &n, SLOT_FDINFO_DIR), out);
 	if (name_is("task", name, len) && dir->ops == &proc_pid_ops)
 		return found(make(dir->fs, I_DIR | 0555, &proc_task_ops, &n, SLOT_TASK), out);
 	for (u32 i = 0; processes->files[i].name; i++)
@@ -195,9 +198,9 @@ static async long proc_pid_lookup(struct inode *dir, const char *name, u32 len, 
 static const char *pid_entry(u64 n, u32 *mode)
 {
 	*mode = I_DIR;
-	if (n < 2)
-		return n ? "task" : "fd";
-	n -= 2;
+	if (n < 3)
+		return (const char *[]){ "fd", "fdinfo", "task" }[n];
+	n -= 3;
 	*mode = I_REG;
 	for (const struct procfs_file *f = processes->files; f->name; f++)
 		if (!n--)
@@ -269,6 +272,35 @@ static long proc_fd_list(struct inode *dir, u64 *pos, struct dir_sink *s)
 
 static const struct inode_ops proc_fd_dir_ops = {
 	.lookup = proc_fd_lookup, .list = proc_fd_list, .free = proc_free,
+};
+
+/* --- /proc/PID/fdinfo -------------------------------------------------------------------------------- */
+
+static long read_fdinfo(const struct proc_node *n, struct text *t)
+{
+	struct file *f = processes->fd(n->pid, n->fd);
+
+	if (!f)
+		return -ENOENT;
+	text_add(t, "pos:\t%lu\nflags:\t0%o\nino:\t%lu\n", f->pos, f->flags, f->inode ? f->inode->ino : 0);
+	file_put(f);
+	return 0;
+}
+
+static async long proc_fdinfo_lookup(struct inode *dir, const char *name, u32 len, struct inode **out)
+{
+	s64 fd = proc_number(name, len);
+	struct proc_node n = { .pid = proc_node(dir)->pid, .fd = fd, .of_node = read_fdinfo };
+	struct file *f = fd < 0 ? NULL : processes->fd(n.pid, fd);
+
+	if (!f)
+		return -ENOENT;
+	file_put(f);
+	return found(make(dir->fs, I_REG | 0444, &proc_text_ops, &n, SLOT_FDS + fd), out);
+}
+
+static const struct inode_ops proc_fdinfo_dir_ops = {
+	.lookup = proc_fdinfo_lookup, .list = proc_fd_list, .free = proc_free,
 };
 
 /* --- /proc/PID/task ----------------------------------------------------------------------------------- */

@@ -33,6 +33,8 @@ struct content {
 
 static long generate(const struct proc_node *n, struct text *t)
 {
+	if (n->of_node)
+		return n->of_node(n, t);
 	return n->text ? n->text(t) : n->file->read(n->pid, t);
 }
 

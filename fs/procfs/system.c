@@ -27,6 +27,28 @@ static long meminfo(struct text *t)
 	return 0;
 }
 
+/* What we count of what Linux does. */
+static long vmstat(struct text *t)
+{
+	u64 in = 0, out = 0;
+
+	for (struct blk *b = blk_next(NULL); b; b = blk_next(b)) {
+		in += b->count[BLK_READ].bytes;
+		out += b->count[BLK_WRITE].bytes;
+	}
+	text_add(t, "nr_free_pages %lu\nnr_file_pages %lu\nnr_dirty %lu\nnr_shmem %lu\n", page_free_count(),
+		 fs_memory_pages() + cache_page_count(), cache_dirty_count(), fs_memory_pages());
+	text_add(t, "pgpgin %lu\npgpgout %lu\npswpin 0\npswpout 0\n", in >> 10, out >> 10);
+	return 0;
+}
+
+/* There is none. */
+static long swaps(struct text *t)
+{
+	text_add(t, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+	return 0;
+}
+
 static u64 idle_ns(void)
 {
 	u64 sum = 0;
@@ -154,6 +176,8 @@ void procfs_system_add(void)
 	procfs_add("diskstats", diskstats);
 	procfs_add("weir/harts", harts);
 	procfs_add("meminfo", meminfo);
+	procfs_add("vmstat", vmstat);
+	procfs_add("swaps", swaps);
 	procfs_add("uptime", uptime);
 	procfs_add("loadavg", loadavg);
 	procfs_add("cpuinfo", cpuinfo);
