@@ -179,7 +179,7 @@ $(BUILD)/unit/$(1:.c=)$2: $$(patsubst %.c,$(BUILD)/$3/%.o,$1 $(call links,$1))
 endef
 $(foreach t,$(TESTS),$(eval $(call host_program,$t,,asan,-lcmocka)))
 $(foreach t,$(TSAN),$(eval $(call host_program,$t,-tsan,tsan,-lcmocka)))
-$(foreach t,$(FUZZERS),$(eval $(call host_program,$t,,fuzz,-fsanitize=fuzzer)))
+$(foreach t,$(FUZZERS),$(eval $(call host_program,$t,,fuzz,-fsanitize=fuzzer -lcmocka)))
 -include $(shell find $(KINDS:%=$(BUILD)/%) -name "*.d" 2>/dev/null)
 
 test-unit: $(UNIT)
