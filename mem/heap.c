@@ -26,7 +26,33 @@ static struct {
 	spinlock_t	lock;			/* slabs */
 	struct slab	*slabs;			/* all that have had pages */
 	_Atomic u64	large_bytes;
+	_Atomic u64	frames;			/* of slabs and large blocks */
 } heap;
+
+bool (*heap_for_program)(void);
+
+/* --- frames ----------------------------------------------------------------------------------- */
+
+/* What programs make the kernel keep is half of memory at most: drivers, and other programs' own pages, shall
+ * find some, too. */
+static struct page *frames_take(u32 order)
+{
+	struct page *p;
+
+	if (unlikely(atomic_load_explicit(&heap.frames, memory_order_relaxed) > page_total_count() / 2) &&
+	    heap_for_program && heap_for_program())
+		return NULL;
+	p = page_alloc(order);
+	if (p)
+		atomic_fetch_add_explicit(&heap.frames, 1ul << order, memory_order_relaxed);
+	return p;
+}
+
+static void frames_give(struct page *p)
+{
+	atomic_fetch_sub_explicit(&heap.frames, 1ul << p->order, memory_order_relaxed);
+	page_free(p);
+}
 
 /* --- pages of a slab -------------------------------------------------------------------------- */
 
@@ -77,7 +103,7 @@ static struct slab_page *slab_page_new(struct slab *s)
 
 	if (!s->stride)
 		slab_set_up(s);
-	p = page_alloc(s->order);
+	p = frames_take(s->order);
 	if (!p)
 		return NULL;
 	for (u32 i = 0; i < 1u << s->order; i++) {
@@ -102,7 +128,7 @@ static void slab_page_free(struct slab *s, struct slab_page *sp)
 	s->empty--;
 	for (u32 i = 1; i < 1u << s->order; i++)
 		p[i].flags = p[i].order = 0;
-	page_free(p);
+	frames_give(p);
 }
 
 /* --- objects ---------------------------------------------------------------------------------- */
@@ -265,7 +291,7 @@ static __attribute__((noinline)) void *large_alloc(size_t n)
 
 	if (!n || n > (size_t)PAGE_SIZE << (PAGE_ORDERS - 1))
 		return NULL;
-	p = page_alloc(order_of(n));
+	p = frames_take(order_of(n));
 	if (!p)
 		return NULL;
 	atomic_fetch_add_explicit(
@@ -280,7 +306,7 @@ static __attribute__((noinline)) void large_free(void *block, struct page *p)
 		panic("heap: %p is not a block", block);
 	atomic_fetch_sub_explicit(
 		&heap.large_bytes, (u64)PAGE_SIZE << p->order, memory_order_relaxed);
-	page_free(p);
+	frames_give(p);
 }
 
 static inline void *alloc(size_t n, void *pc)
@@ -357,15 +383,7 @@ u64 heap_bytes(void)
 	return n;
 }
 
-u64 heap_frames(void)
-{
-	u64 n = heap.large_bytes >> PAGE_SHIFT;
-
-	guard(&heap.lock);
-	for (struct slab *s = heap.slabs; s; s = s->next)
-		n += (u64)s->pages << s->order;
-	return n;
-}
+u64 heap_frames(void) { return atomic_load_explicit(&heap.frames, memory_order_relaxed); }
 
 static void slab_trim(struct slab *s)
 {

@@ -16,6 +16,9 @@ void heap_free(void *p);
 size_t heap_room(const void *p);		/* bytes usable at @p, which are those counted; NULL: 0 */
 u64 heap_bytes(void);			/* in use, slabs and large blocks, for leak counts */
 u64 heap_frames(void);			/* frames held by slabs and large blocks, full or not */
+/* Is the present allocation for a program's call?  Those are refused when half of memory is the heap's.  Set by
+ * proc/; NULL: never. */
+extern bool (*heap_for_program)(void);
 void heap_trim(void);			/* give back slab pages that are empty */
 
 #ifdef CHECKED

@@ -217,6 +217,24 @@ static void mistakes_are_found(void **state)
 	heap_free(neighbour);
 }
 
+static bool yes(void) { return true; }
+
+/* Programs' calls get half of memory for objects, the kernel goes on. */
+static void programs_have_half(void **state)
+{
+	static void *got[1 << 16];
+	u32 n = 0;
+
+	heap_for_program = yes;
+	while (n < ARRAY_SIZE(got) && (got[n] = heap_alloc(3000)))
+		n++;
+	assert_in_range(heap_frames(), page_total_count() / 2, page_total_count() / 2 + 2);
+	heap_for_program = NULL;
+	assert_non_null(got[n] = heap_alloc(3000));
+	for (u32 i = 0; i <= n; i++)
+		heap_free(got[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +246,7 @@ int main(void)
 		MEMORY_TEST(counts_bytes_and_frames),
 		MEMORY_TEST(runs_out),
 		MEMORY_TEST(mistakes_are_found),
+		MEMORY_TEST(programs_have_half),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -173,6 +173,7 @@ struct tty *process_tty(struct process *p)
 void job_init(void)
 {
 	ipc_init();
+	heap_for_program = in_program;
 	tty_signal = signal_from_tty;
 	tty_current = current_tty;
 	loop_file = current_file;
