@@ -292,7 +292,10 @@ static long now_ms(void)
 	return t[0] * 1000 + t[1] / 1000000;
 }
 
-/* While a child does @rude over and over, we get to run; and it can be killed. */
+/* While a child does @rude over and over, we get to run; and it can be killed.  How soon, test/guest/spin.jobs
+ * measures in instructions: here the host may be busy, too. */
+enum { LATE_MS = 8000 };
+
 static void beside(void (*rude)(void))
 {
 	long pid = fork(), start, status;
@@ -303,12 +306,12 @@ static void beside(void (*rude)(void))
 	for (int i = 0; i < 5; i++) {
 		start = now_ms();
 		sleep_ms(20);
-		check(now_ms() - start < 700);
+		check(now_ms() - start < LATE_MS);
 	}
 	start = now_ms();
 	kill(pid, SIGKILL);
 	check(wait(pid, (int *)&status) == pid);
-	check(now_ms() - start < 700);
+	check(now_ms() - start < LATE_MS);
 	exit(0);
 }
 
