@@ -81,7 +81,7 @@ static bool known_policy(s32 policy) { return policy >= 0 && policy <= SCHED_DEA
 /* A process of which a thread has this number (0: the caller's), counted. */
 static long process_of(s32 pid, struct process **p)
 {
-	struct thread *t;
+	struct thread *t = NULL;
 
 	if (pid < 0)
 		return -EINVAL;
