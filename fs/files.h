@@ -139,6 +139,7 @@ long file_may_exec(struct fs_context *c, struct file *f);
 long fs_init(void);				/* empty root, devfs on /dev, procfs on /proc */
 /* Unpack a newc archive into the root; file pages that are aligned stay where they are. */
 long fs_unpack_initrd(paddr_t start, size_t size);
+u32 fs_initrd_homeless(void);			/* how many entries found no memory */
 /* Whole content of a file, heap, NUL-terminated; NULL if absent.  And remove it. */
 char *fs_take_file(const char *path, size_t *size);
 u64 fs_memory_pages(void);			/* pages in tmpfs files */

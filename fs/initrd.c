@@ -279,8 +279,16 @@ static long unpack_entry(struct unpacking *u, const struct cpio_entry *e)
 	return h ? link_again(u, &last, e, h->d) : create(u, &last, e);
 }
 
+static u32 homeless;			/* entries for which there was no memory */
+
+u32 fs_initrd_homeless(void)
+{
+	return homeless;
+}
+
 static void failed(struct unpacking *u, const struct cpio_entry *e, long err)
 {
+	homeless += err == -ENOMEM || err == -ENOSPC;
 	if (!u->failed++)
 		log_warn("archive: %s cannot be unpacked: error %ld", e->name, -err);
 }

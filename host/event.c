@@ -130,6 +130,7 @@ static void read_ready(const cJSON *o, struct boot *boot)
 	boot->free_bytes = number(o, "free_bytes");
 	boot->boot_ns = number(o, "boot_ns");
 	boot->boot_instructions = number(o, "boot_instructions");
+	boot->homeless = number(o, "homeless");
 }
 
 /* As long as the line may be: who reads the records does not trust them either. */

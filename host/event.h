@@ -8,6 +8,7 @@
 /* The guest's account of its boot. */
 struct boot {
 	uint64_t harts, memory_bytes, free_bytes, boot_ns, boot_instructions;
+	uint64_t homeless; /* files for which it has no memory */
 };
 
 /* Some tracepoints of one hart, as text. */

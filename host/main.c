@@ -338,6 +338,7 @@ static int run_status(const struct session *s)
 	case VERDICT_INTERRUPTED:
 		return 128 + s->interrupted;
 	case VERDICT_OUTPUT:
+	case VERDICT_FILES:
 		return STATUS_WEIR;
 	case VERDICT_SILENT:
 		return job->result.outcome == OUTCOME_TIMEOUT ? STATUS_TIMEOUT : STATUS_WEIR;
@@ -397,7 +398,7 @@ static int batch_status(const struct session *s, bool reported)
 
 	if (s->interrupted)
 		return 128 + s->interrupted;
-	if (!reported || output_failed() || progress_log_failed() || s->verdict == VERDICT_OUTPUT ||
+	if (!reported || output_failed() || progress_log_failed() || s->verdict == VERDICT_OUTPUT || s->verdict == VERDICT_FILES ||
 		(s->verdict == VERDICT_QEMU && !s->ready) ||
 		(s->verdict == VERDICT_SILENT && !s->ready))
 		return STATUS_WEIR;

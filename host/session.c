@@ -240,6 +240,12 @@ static void on_event(struct session *s, struct event *event)
 		s->boot = event->boot;
 		if (!s->opt->icount)
 			s->boot.boot_instructions = 0;
+		if (s->boot.homeless) {
+			decide(s, VERDICT_FILES, "%lluM of memory are too small: %llu files did not fit; use a larger -m",
+				(unsigned long long)s->opt->memory >> 20,
+				(unsigned long long)s->boot.homeless);
+			abandon(s);
+		}
 		break;
 	case EVENT_START:
 		if ((job = event_job(s, event)))

@@ -17,6 +17,7 @@ enum verdict {
 	VERDICT_SILENT,	     /* the guest says nothing, or not what a kernel of ours says */
 	VERDICT_INTERRUPTED, /* by a signal: s->interrupted */
 	VERDICT_OUTPUT,	     /* weir's own output could not be written */
+	VERDICT_FILES,	     /* the guest's memory is too small for its files */
 };
 
 struct session {

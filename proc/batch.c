@@ -14,6 +14,7 @@
 #include "core/time.h"
 #include "core/timeline.h"
 #include "dev/driver.h"
+#include "fs/files.h"
 #include "fs/path.h"
 #include "fs/root.h"
 #include "fs/streams.h"
@@ -535,12 +536,13 @@ static long slot_main(struct co *co, struct task *task)
 
 static async long report_ready(void)
 {
-	char line[256];
+	char line[320];
 	int n = snprint(line, sizeof(line),
 		"{\"event\":\"ready\",\"harts\":%u,\"memory_bytes\":%lu,\"free_bytes\":%lu,"
-		"\"boot_ns\":%lu,\"boot_instructions\":%lu,\"jobs\":%u}",
+		"\"boot_ns\":%lu,\"boot_instructions\":%lu,\"jobs\":%u,\"homeless\":%u}",
 		cpu_count, page_total_count() << PAGE_SHIFT, page_free_count() << PAGE_SHIFT,
-		clock_ns(arch_ticks() - boot_ticks), arch_instret() - boot_instret, batch.jobs);
+		clock_ns(arch_ticks() - boot_ticks), arch_instret() - boot_instret, batch.jobs,
+		fs_initrd_homeless());
 
 	return report_line(line, n);
 }

@@ -495,6 +495,15 @@ static void misbehave_early(void)
 		event("{\"event\":\"ready\",\"harts\":1}"), hang();
 }
 
+#define READY \
+	"{\"event\":\"ready\",\"harts\":1,\"memory_bytes\":134217728,\"free_bytes\":130000000," \
+	"\"boot_ns\":1000000,\"boot_instructions\":500000,\"jobs\":1"
+
+static bool is_homeless(void)
+{
+	return getenv("FAKE") && !strcmp(getenv("FAKE"), "homeless");
+}
+
 int main(int argc, char **argv)
 {
 	if (argc == 3 && !strcmp(argv[1], "--kernel"))
@@ -504,8 +513,7 @@ int main(int argc, char **argv)
 	logline("\nOpenSBI v1.1\n   ____\n\nBoot HART MEDELEG         : 0xb1\n");
 	misbehave_early();
 	read_archive();
-	event("{\"event\":\"ready\",\"harts\":1,\"memory_bytes\":134217728,\"free_bytes\":130000000,"
-	      "\"boot_ns\":1000000,\"boot_instructions\":500000,\"jobs\":1}");
+	event(is_homeless() ? READY ",\"homeless\":3}" : READY "}");
 	logline("weir: hello from the log\n");
 	if (timeline)
 		send_timeline();
