@@ -120,6 +120,8 @@ static void orphan_children(struct process *p)
 	while ((c = LIST_FIRST(&p->children))) {
 		LIST_REMOVE(c, sibling);
 		c->parent = NULL;
+		if (unlikely(c->parent_death))
+			signal_kernel(c, c->parent_death);
 		if (c->state == PROC_ZOMBIE)
 			process_unpublish(c);
 		else if (c->sid == p->sid)

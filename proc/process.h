@@ -105,6 +105,7 @@ struct process {
 	bool			continued;	/* the parent is still to be told */
 	u8			stop_report;	/* STOP_*: what wait4 has not told yet (proc_lock) */
 	s32			stop_signal;	/* that stopped it (proc_lock) */
+	s32			parent_death;	/* signal when the parent ends; 0: none (proc_lock) */
 	u32			sig_queued;	/* entries in its signal queues (lock) */
 	struct waitq		stop_wait;	/* until SIGCONT or SIGKILL */
 	s32			exit_status;	/* as wait4 shows it */

@@ -630,6 +630,13 @@ static async long sys_prctl(struct co *co, const u64 *a)
 		return 0;
 	case PR_GET_NAME:
 		return user_write(a[1], thread_comm(thread_current()), TASK_COMM_LEN);
+	case PR_SET_PDEATHSIG:
+		if (a[1] > SIG_MAX)
+			return -EINVAL;
+		p->parent_death = a[1];
+		return 0;
+	case PR_GET_PDEATHSIG:
+		return user_put(a[1], p->parent_death);
 	case PR_GET_DUMPABLE:
 		return 1;
 	case PR_SET_NO_NEW_PRIVS:

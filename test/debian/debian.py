@@ -19,6 +19,7 @@ sys.path.insert(0, os.path.dirname(HERE) + '/oracle')
 import oracle
 
 CASE = '''#!/bin/sh
+mkdir -p /dev/shm
 mkdir -p /tmp/$1 && cd /tmp/$1 || exit
 env -i PATH=/usr/local/bin:/usr/bin:/usr/sbin:/bin HOME=/tmp/$1 LC_ALL=C.UTF-8 TZ=UTC TERM=dumb bash /cases/$1 </dev/null 2>/tmp/$1.err
 status=$?
@@ -36,8 +37,8 @@ class Debian(oracle.Suite):
     case = CASE
     env = ['PATH=/usr/bin:/usr/sbin:/bin', 'HOME=/root']
     memory = '2G'
-    limit = 100
-    patience = 3000
+    limit = 300
+    patience = 6000
     boot_args = ['--boot-timeout', '200']
 
     def read_cases(self):

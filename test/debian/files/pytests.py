@@ -36,13 +36,18 @@ class Result(unittest.TestResult):
             self.note(test, f'FAILED: {err[0].__name__}')
 
 
-r = Result()
-for name in sys.argv[1:]:
-    try:
-        suite = unittest.defaultTestLoader.loadTestsFromName(name)
-    except unittest.SkipTest:
-        print(name, 'skipped')
-        continue
-    suite.run(r)
-for k, v in sorted(r.seen.items()):
-    print(k, v)
+def main():
+    r = Result()
+    for name in sys.argv[1:]:
+        try:
+            suite = unittest.defaultTestLoader.loadTestsFromName(name)
+        except unittest.SkipTest:
+            print(name, 'skipped')
+            continue
+        suite.run(r)
+    for k, v in sorted(r.seen.items()):
+        print(k, v)
+
+
+if __name__ == '__main__':
+    main()
