@@ -174,7 +174,7 @@ async long shm_attach(s32 id, uaddr_t at, u32 flags)
 
 static bool is_segment(const struct area *a) { return a->set && a->set->owner_put == unmapped; }
 
-/* The next piece at or above @at of what is attached at @base: *@set is set by the first. */
+/* The next piece at or above @at of what is attached at @base: *@set is set, and held, by the first. */
 static bool next_piece(struct vm *v, uaddr_t base, uaddr_t at, struct pageset **set, uaddr_t *start,
 		       u64 *len)
 {
@@ -186,6 +186,8 @@ static bool next_piece(struct vm *v, uaddr_t base, uaddr_t at, struct pageset **
 			return false;
 		if (!is_segment(a) || (*set && a->set != *set) || a->offset << PAGE_SHIFT != a->start - base)
 			continue;
+		if (!*set)
+			atomic_fetch_add(a->set->owner_refs, 1);
 		*set = a->set;
 		*start = a->start;
 		*len = a->end - a->start;
@@ -199,19 +201,17 @@ async long shm_detach(uaddr_t base)
 	struct vm *v = thread_current()->vm;
 	struct pageset *set = NULL;
 	uaddr_t start = base;
-	bool any = false;
 	u64 len = 0;
+	long r = 0;
 
 	if (base % PAGE_SIZE || base >= USER_TOP)
 		return -EINVAL;
-	while (next_piece(v, base, start + len, &set, &start, &len)) {
-		long r = vm_unmap(v, start, len);
-
-		if (r)
-			return r;
-		any = true;
-	}
-	return any ? 0 : -EINVAL;
+	while (!r && next_piece(v, base, start + len, &set, &start, &len))
+		r = vm_unmap(v, start, len);
+	if (!set)
+		return -EINVAL;
+	release(container_of(set, struct segment, set), false);
+	return r;
 }
 
 /* --- control ---------------------------------------------------------------------------------------- */
