@@ -96,7 +96,7 @@ def sweep(tmp, root, name, line, rounds, every):
 
 def main():
     args = argparse.ArgumentParser(description=__doc__)
-    args.add_argument('-n', type=int, default=6)
+    args.add_argument('-n', type=int, default=4)
     args.add_argument('-e', type=int, default=0)
     args.add_argument('-k', default='')
     args = args.parse_args()
