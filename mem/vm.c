@@ -14,8 +14,9 @@
 #include "core/log.h"
 #include "mem/heap.h"
 #include "mem/vm_private.h"
+#include "mem/vm_sets.h"
 
-enum { AREAS_PER_FRAME = 32, AREAS_MAX = 65530 };
+enum { AREAS_PER_FRAME = 32, AREAS_MAX = 65530, VM_SPECIAL = VM_LOCKED | VM_DONTFORK | VM_WIPE };
 #define MAP_LOWEST	65536ul		/* vm.mmap_min_addr */
 
 static int area_order(const struct area *a, const struct area *b)
@@ -122,7 +123,7 @@ static void tree_put(struct area_tree *t, struct dead *dead)
 static void tree_insert(struct area_tree *t, struct area *a)
 {
 	RB_INSERT(areas, &t->head, a);
-	t->special |= !!(a->flags & (VM_LOCKED | VM_DONTFORK));
+	t->special |= !!(a->flags & VM_SPECIAL);
 }
 
 static __attribute__((noinline)) long tree_copy(struct vm *v, struct dead *dead)
@@ -613,6 +614,35 @@ bool vm_range_mapped(struct vm *v, uaddr_t addr, u64 len)
 	return range_mapped(v, addr, addr + len);
 }
 
+/* The end of what is mapped from @start on without a hole. */
+static uaddr_t mapped_end(struct vm *v, uaddr_t start, uaddr_t end)
+{
+	uaddr_t at = start;
+
+	for (struct area *a = find(v, start); a && a->start <= at && at < end; a = RB_NEXT(areas, &v->tree->head, a))
+		at = a->end;
+	return min(at, end);
+}
+
+bool vm_range_allows(struct vm *v, uaddr_t addr, u64 len, u32 access)
+{
+	static const u8 wanted[] = { [ACCESS_READ] = VM_READ | VM_WRITE, [ACCESS_WRITE] = VM_WRITE };
+	guard(&v->lock);
+
+	for (struct area *a = find(v, addr); a && a->start < addr + len; a = RB_NEXT(areas, &v->tree->head, a))
+		if (!(a->flags & wanted[access]))
+			return false;
+	return true;
+}
+
+static bool all_anonymous(struct vm *v, uaddr_t start, uaddr_t end)
+{
+	for (struct area *a = find(v, start); a && a->start < end; a = RB_NEXT(areas, &v->tree->head, a))
+		if (a->set)
+			return false;
+	return true;
+}
+
 static bool may_write(struct vm *v, uaddr_t start, uaddr_t end)
 {
 	for (struct area *a = find(v, start); a && a->start < end; a = RB_NEXT(areas, &v->tree->head, a))
@@ -630,7 +660,7 @@ static void change(struct vm *v, uaddr_t start, uaddr_t end, u32 mask, u32 flags
 		a = find(v, at);
 		if ((a->flags & mask) != flags) {
 			a->flags = (a->flags & ~mask) | flags;
-			v->tree->special |= !!(flags & (VM_LOCKED | VM_DONTFORK));
+			v->tree->special |= !!(flags & VM_SPECIAL);
 			if (mask & VM_RIGHTS)
 				pages_protect(v, a, a->start, a->end);
 		}
@@ -644,10 +674,10 @@ static long change_locked(
 {
 	long err;
 
-	if (!range_mapped(v, start, end))
-		return -ENOMEM;
 	if ((mask & flags & VM_WRITE) && !may_write(v, start, end))
 		return -EACCES;
+	if ((mask & flags & VM_WIPE) && !all_anonymous(v, start, end))
+		return -EINVAL;
 	if (tree_own(v, dead) || ((mask & VM_RIGHTS) && tables_own(v, start, end)))
 		return -ENOMEM;
 	err = split_range(v, start, end, dead);
@@ -656,17 +686,22 @@ static long change_locked(
 	return err;
 }
 
+/* Up to the first hole, if there is one: then -ENOMEM. */
 static long change_range(struct vm *v, uaddr_t addr, u64 len, u32 mask, u32 flags)
 {
 	struct dead dead = { NULL };
 	long err = check_range(addr, &len);
+	uaddr_t end;
 
 	if (err)
 		return addr % PAGE_SIZE ? -EINVAL : -ENOMEM;
 	if (!len)
 		return 0;
 	spin_lock(&v->lock);
-	err = change_locked(v, addr, addr + len, mask, flags, &dead);
+	end = mapped_end(v, addr, addr + len);
+	err = end > addr ? change_locked(v, addr, end, mask, flags, &dead) : 0;
+	if (!err && end < addr + len)
+		err = -ENOMEM;
 	spin_unlock(&v->lock);
 	free_dead(&dead);
 	return err;
@@ -722,7 +757,7 @@ long vm_brk(struct vm *v, uaddr_t to)
 	return r;
 }
 
-long vm_discard(struct vm *v, uaddr_t addr, u64 len)
+long vm_discard(struct vm *v, uaddr_t addr, u64 len, bool anonymous)
 {
 	uaddr_t end;
 
@@ -734,11 +769,49 @@ long vm_discard(struct vm *v, uaddr_t addr, u64 len)
 		return -EAGAIN;
 	for (struct area *a = find(v, addr); a && a->start < end;
 		a = RB_NEXT(areas, &v->tree->head, a)) {
-		if (a->flags & VM_LOCKED)
+		if (a->flags & VM_LOCKED || (anonymous && a->set))
 			return -EINVAL;
 		pages_drop(v, max(a->start, addr), min(a->end, end));
 	}
 	return range_mapped(v, addr, end) ? 0 : -ENOMEM;
+}
+
+/* The set of anonymous shared memory at @addr, held; -EINVAL, -EACCES as Linux has them. */
+static long shared_set(struct vm *v, uaddr_t addr, u64 len, struct pageset **set, u64 *first)
+{
+	struct area *a;
+	guard(&v->lock);
+
+	a = find(v, addr);
+	if (!a || a->start > addr)
+		return -ENOMEM;
+	if (a->flags & VM_LOCKED || !a->set || addr + len > a->end)
+		return -EINVAL;
+	if ((a->flags & (VM_SHARED | VM_WRITE)) != (VM_SHARED | VM_WRITE))
+		return -EACCES;
+	if (a->file)
+		return -EOPNOTSUPP;
+	*set = a->set;
+	*first = a->offset + area_pages(addr - a->start);
+	atomic_fetch_add_explicit(a->set->owner_refs, 1, memory_order_relaxed);
+	return 0;
+}
+
+long vm_remove(struct vm *v, uaddr_t addr, u64 len)
+{
+	struct pageset *set;
+	u64 first;
+	long err = check_range(addr, &len);
+
+	if (err || !len)
+		return err;
+	err = shared_set(v, addr, len, &set, &first);
+	if (err)
+		return err;
+	pageset_remove(set, first, first + area_pages(len));
+	vm_unmap_pages(set, first, first + area_pages(len));
+	set->owner_put(set);
+	return 0;
 }
 
 long vm_present(struct vm *v, uaddr_t addr, u64 pages, u8 *out)
@@ -756,15 +829,13 @@ long vm_present(struct vm *v, uaddr_t addr, u64 pages, u8 *out)
 
 /* --- mremap ----------------------------------------------------------------------------------- */
 
-struct remap { uaddr_t old; u64 old_len, new_len; uaddr_t fixed_to; bool may_move; };
-
 /* The area grows where it is. */
 static bool grow_in_place(struct vm *v, struct area *a, const struct remap *r, struct dead *dead)
 {
 	uaddr_t end = r->old + r->old_len, new_end = r->old + r->new_len;
 	struct area *next;
 
-	if (r->fixed_to || a->end != end || new_end > USER_TOP - PAGE_SIZE ||
+	if (r->fixed_to || r->keep || a->end != end || new_end > USER_TOP - PAGE_SIZE ||
 		!is_free(v, end, new_end))
 		return false;
 	a->end = new_end;
@@ -798,24 +869,44 @@ static long move_area(struct vm *v, struct area *a, const struct remap *r, struc
 	}
 	err = to->start;
 	pages_move(v, r->old, to->start, len);
-	unmap_part(v, a, a->start, a->end, dead);
+	if (!r->keep)
+		unmap_part(v, a, a->start, a->end, dead);
 	publish(v, to, dead);
 	return err;
+}
+
+/* A shared area once more; its pages will be found. */
+static long map_again(struct vm *v, const struct area *a, const struct remap *r, struct dead *dead)
+{
+	struct area to = *a;
+	long err;
+
+	if (!(a->flags & VM_SHARED) || !r->may_move)
+		return -EINVAL;
+	to.offset += area_pages(r->old - a->start);
+	err = map_locked(v, &to, r->new_len, r->fixed_to, r->fixed_to ? MAP_AT : 0, dead);
+	return err ? err : (long)to.start;
 }
 
 static long remap_locked(struct vm *v, const struct remap *r, struct dead *dead)
 {
 	uaddr_t end = r->old + r->old_len;
 	struct area *a = find(v, r->old);
+	u64 more;
 	long err;
 
-	if (!a || a->start > r->old || end > a->end)
+	if (!a || a->start > r->old)
 		return -EFAULT;
-	if (r->new_len <= r->old_len && !r->fixed_to) {
+	if (!r->old_len)
+		return map_again(v, a, r, dead);
+	if (r->new_len <= r->old_len && !r->fixed_to && !r->keep) {
 		err = r->new_len < r->old_len ? unmap_locked(v, r->old + r->new_len, end, dead) : 0;
 		return err ? err : (long)r->old;
 	}
-	if (r->new_len > r->old_len && over_limit(v, r->new_len - r->old_len))
+	if (end > a->end)
+		return -EFAULT;
+	more = r->keep ? r->new_len : r->new_len - min(r->old_len, r->new_len);
+	if (more && over_limit(v, more))
 		return -ENOMEM;
 	if (grow_in_place(v, a, r, dead))
 		return r->old;
@@ -825,7 +916,7 @@ static long remap_locked(struct vm *v, const struct remap *r, struct dead *dead)
 	if (err)
 		return err;
 	err = move_area(v, find(v, r->old), r, dead);
-	if (err < 0) {
+	if (err < 0 || r->keep) {
 		unsplit(v, end, dead);
 		unsplit(v, r->old, dead);
 	}
@@ -837,17 +928,16 @@ static bool overlap(const struct remap *r)
 	return r->fixed_to < r->old + r->old_len && r->old < r->fixed_to + r->new_len;
 }
 
-long vm_remap(struct vm *v, uaddr_t old, u64 old_len, u64 new_len, bool may_move, uaddr_t fixed_to)
+long vm_remap(struct vm *v, struct remap r)
 {
-	struct remap r = { old, old_len, new_len, fixed_to, may_move };
 	struct dead dead = { NULL };
 	long err;
 
-	if (check_range(old, &r.old_len) || !r.old_len || !r.new_len)
+	if (check_range(r.old, &r.old_len) || !r.new_len)
 		return -EINVAL;
 	if (r.new_len > USER_TOP)
 		return -ENOMEM;
-	if (check_range(fixed_to, &r.new_len) || (fixed_to && overlap(&r)))
+	if (check_range(r.fixed_to, &r.new_len) || (r.fixed_to && overlap(&r)))
 		return -EINVAL;
 	spin_lock(&v->lock);
 	err = tree_own(v, &dead);
@@ -995,6 +1085,8 @@ static long fork_special(struct vm *v, struct dead *dead)
 		a->flags &= ~VM_LOCKED;
 		if (a->flags & VM_DONTFORK)
 			err = unmap_locked(v, a->start, a->end, dead);
+		else if (a->flags & VM_WIPE && !(err = tables_own(v, a->start, a->end)))
+			pages_drop(v, a->start, a->end);
 	}
 	return err;
 }

@@ -24,6 +24,7 @@ enum { /* area.flags; the rights equal PROT_* of the Linux ABI */
 	VM_HEAP = 256, /* brk */
 	VM_VDSO = 512,
 	VM_NOWRITE = 1024, /* shared mapping of a file not open for writing: mprotect refuses */
+	VM_WIPE = 2048, /* a child finds zeros; of private anonymous areas */
 };
 
 struct area {				/* [start, end) */
@@ -40,7 +41,7 @@ struct area {				/* [start, end) */
 enum { VM_FIRST = 4 };
 struct area_tree {
 	_Atomic u32	refs;
-	bool		special;	/* some area may be VM_LOCKED or VM_DONTFORK */
+	bool		special;	/* some area may be VM_LOCKED, VM_DONTFORK or VM_WIPE */
 	RB_HEAD(areas, area) head;
 	/* Numbers of the pages a child wrote first, as these areas are: fork copies them at once. */
 	_Atomic u32	first_count, first[VM_FIRST];
@@ -111,12 +112,17 @@ long vm_map(struct vm *v, uaddr_t *addr, u64 len, u32 flags, u32 how,
 	    struct pageset *set, u64 offset, const char *name, void *file);
 long vm_unmap(struct vm *v, uaddr_t addr, u64 len);
 long vm_protect(struct vm *v, uaddr_t addr, u64 len, u32 rights);
-long vm_mark(struct vm *v, uaddr_t addr, u64 len, u32 flag, bool on);	/* VM_LOCKED, VM_DONTFORK */
+long vm_mark(struct vm *v, uaddr_t addr, u64 len, u32 flag, bool on);	/* VM_LOCKED, _DONTFORK, _WIPE */
 long vm_brk(struct vm *v, uaddr_t to);		/* returns the new (or unchanged) break */
-/* MADV_DONTNEED; -EAGAIN: a shared table could not be copied. */
-long vm_discard(struct vm *v, uaddr_t addr, u64 len);
-/* mremap: the new address; @fixed_to 0: anywhere. */
-long vm_remap(struct vm *v, uaddr_t old, u64 old_len, u64 new_len, bool may_move, uaddr_t fixed_to);
+/* MADV_DONTNEED, MADV_FREE (@anonymous only); -EAGAIN: a shared table could not be copied. */
+long vm_discard(struct vm *v, uaddr_t addr, u64 len, bool anonymous);
+/* MADV_REMOVE of anonymous shared memory. */
+long vm_remove(struct vm *v, uaddr_t addr, u64 len);
+/* mremap: the new address; @fixed_to 0: anywhere; @keep: the old area stays, empty; @old_len 0: a shared
+ * area is mapped a second time. */
+struct remap { uaddr_t old; u64 old_len, new_len; uaddr_t fixed_to; bool may_move, keep; };
+long vm_remap(struct vm *v, struct remap r);
+bool vm_range_allows(struct vm *v, uaddr_t addr, u64 len, u32 access);	/* it is mapped */
 /* mincore: one byte a page, 1 if it is present; -ENOMEM if part of the range is not mapped. */
 long vm_present(struct vm *v, uaddr_t addr, u64 pages, u8 *out);
 bool vm_range_mapped(struct vm *v, uaddr_t addr, u64 len);	/* all of it is in areas */

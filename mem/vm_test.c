@@ -122,7 +122,7 @@ static void shared_tables_are_copied_before_they_change(void **state)
 	assert_int_equal(poke(child, a + 2 * P, 30), 0);
 	assert_int_equal(peek(v, a + 2 * P), 3);
 	assert_int_equal(poke(v, a + 2 * P, 40), -EACCES);
-	vm_discard(v, a + 4 * P, P);
+	vm_discard(v, a + 4 * P, P, false);
 	assert_int_equal(peek(child, a + 4 * P), 5);
 	check_space(v);
 	check_space(child);
@@ -181,7 +181,7 @@ static void copies_follow_the_original(void **state)
 		if (changed < 3)
 			assert_int_equal(poke(v, a + changed * P, round % 99), 0);
 		if (round % 50 == 49)
-			vm_discard(v, a + 5 * P, P);
+			vm_discard(v, a + 5 * P, P, false);
 		check_space(v);
 	}
 }
@@ -272,12 +272,12 @@ static void discard_gives_zeros(void **state)
 
 	for (u32 i = 0; i < 4; i++)
 		poke(v, a + i * P, i + 1);
-	assert_int_equal(vm_discard(v, a + P, 2 * P), 0);
+	assert_int_equal(vm_discard(v, a + P, 2 * P, false), 0);
 	assert_int_equal(v->resident, 2);
 	assert_int_equal(peek(v, a), 1);
 	assert_int_equal(peek(v, a + P), 0);
 	assert_int_equal(peek(v, a + 3 * P), 4);
-	assert_int_equal(vm_discard(v, a, 5 * P), -ENOMEM);
+	assert_int_equal(vm_discard(v, a, 5 * P, false), -ENOMEM);
 }
 
 /* --- areas ------------------------------------------------------------------------------------ */
@@ -432,11 +432,11 @@ static void moves(void **state)
 
 	for (u32 i = 0; i < 4; i++)
 		poke(v, a + i * P, i + 1);
-	assert_int_equal(vm_remap(v, a, 4 * P, 6 * P, false, 0), a);
+	assert_int_equal(vm_remap(v, (struct remap){ a, 4 * P, 6 * P, 0, false, false }), a);
 	assert_int_equal(peek(v, a + 5 * P), 0);
 	map(v, BASE + 6 * P, 1, VM_READ, MAP_AT);
-	assert_int_equal(vm_remap(v, a, 6 * P, 7 * P, false, 0), -ENOMEM);
-	b = vm_remap(v, a + P, 5 * P, 9 * P, true, 0);
+	assert_int_equal(vm_remap(v, (struct remap){ a, 6 * P, 7 * P, 0, false, false }), -ENOMEM);
+	b = vm_remap(v, (struct remap){ a + P, 5 * P, 9 * P, 0, true, false });
 	assert_true(b > a && b < USER_TOP);
 	for (u32 i = 1; i < 4; i++)
 		assert_int_equal(peek(v, b + (i - 1) * P), i + 1);
@@ -444,16 +444,16 @@ static void moves(void **state)
 	assert_int_equal(peek(v, a), 1);
 	assert_int_equal(peek(v, a + P), -EFAULT);
 	check_space(v);
-	assert_int_equal(vm_remap(v, b, 9 * P, P, false, 0), b);
+	assert_int_equal(vm_remap(v, (struct remap){ b, 9 * P, P, 0, false, false }), b);
 	assert_int_equal(peek(v, b + P), -EFAULT);
-	assert_int_equal(vm_remap(v, b, P, 2 * P, true, BASE + 100 * P), BASE + 100 * P);
+	assert_int_equal(vm_remap(v, (struct remap){ b, P, 2 * P, BASE + 100 * P, true, false }), BASE + 100 * P);
 	assert_int_equal(peek(v, BASE + 100 * P), 2);
-	assert_int_equal(vm_remap(v, b, P, 2 * P, true, 0), -EFAULT);
-	assert_int_equal(vm_remap(v, a, P, 2 * P, true, a + P), 0x10001000);
-	assert_int_equal(vm_remap(v, a + P, P, 2 * P, true, a), -EINVAL);
-	assert_int_equal(vm_remap(v, a + 1, P, 2 * P, true, 0), -EINVAL);
-	assert_int_equal(vm_remap(v, a + P, 0, P, true, 0), -EINVAL);
-	assert_int_equal(vm_remap(v, a + P, P, ~0ul, true, 0), -ENOMEM);
+	assert_int_equal(vm_remap(v, (struct remap){ b, P, 2 * P, 0, true, false }), -EFAULT);
+	assert_int_equal(vm_remap(v, (struct remap){ a, P, 2 * P, a + P, true, false }), 0x10001000);
+	assert_int_equal(vm_remap(v, (struct remap){ a + P, P, 2 * P, a, true, false }), -EINVAL);
+	assert_int_equal(vm_remap(v, (struct remap){ a + 1, P, 2 * P, 0, true, false }), -EINVAL);
+	assert_int_equal(vm_remap(v, (struct remap){ a + P, 0, P, 0, true, false }), -EINVAL);
+	assert_int_equal(vm_remap(v, (struct remap){ a + P, P, ~0ul, 0, true, false }), -ENOMEM);
 }
 
 /* --- files ------------------------------------------------------------------------------------ */
@@ -512,7 +512,7 @@ static void shared_files(void **state)
 	assert_int_equal(peek(v, BASE + P), 6);
 	assert_int_equal(peek(v, BASE + 9 * P), 7);
 	assert_int_equal(o.refs, 3);
-	vm_discard(v, BASE, 4 * P);
+	vm_discard(v, BASE, 4 * P, false);
 	assert_int_equal(peek(v, BASE + 2 * P), 7);
 	vm_unmap(v, BASE + P, P);			/* splits: offsets follow */
 	assert_int_equal(peek(v, BASE + 2 * P), 7);
@@ -563,7 +563,7 @@ static void nothing_is_half_done_without_memory(void **state)
 		child = vm_fork(v, 0);
 		vm_put(child);
 		assert_int_equal(v->mapped, mapped);
-		r = vm_remap(v, a, 600 * P, 700 * P, true, 0x1000000000 + left * PT_SPAN);
+		r = vm_remap(v, (struct remap){ a, 600 * P, 700 * P, 0x1000000000 + left * PT_SPAN, true, false });
 		if (r > 0)
 			a = r;
 		poke(v, a + P, 1);

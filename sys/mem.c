@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * sys/mem.c: the system calls about a program's address space, and anonymous shared memory: a
- * page set that its areas alone hold.  Memory is never swapped, so locking it changes only what
- * MADV_DONTNEED says.
+ * page set that its areas alone hold.  Memory is never swapped, so locking it makes it be there and changes
+ * what MADV_DONTNEED says; mlockall() does nothing.
  */
 #include <asm/unistd.h>
 #include <linux/fcntl.h>
@@ -118,6 +118,8 @@ static long map_file(struct mapping *m, struct file *f)
 	struct pageset *set = NULL;
 	long flags = file_rights(m, f), r;
 
+	if (m->offset > INT64_MAX - min(m->len, (u64)INT64_MAX))
+		return -EOVERFLOW;
 	if (flags < 0)
 		return flags;
 	if (!f->ops->map)
@@ -149,6 +151,8 @@ static long check_flags(const struct mapping *m)
 	if (!m->len || m->offset % PAGE_SIZE)
 		return -EINVAL;
 	if (type != MAP_SHARED && type != MAP_PRIVATE && type != MAP_SHARED_VALIDATE)
+		return -EINVAL;
+	if (type == MAP_SHARED_VALIDATE && m->flags & MAP_ANONYMOUS)
 		return -EINVAL;
 	if (type == MAP_SHARED_VALIDATE && (m->flags & ~(u32)KNOWN_FLAGS))
 		return syscall_refuse(-EOPNOTSUPP, "mmap: flags", m->flags & ~(u32)KNOWN_FLAGS);
@@ -241,14 +245,17 @@ static async long sys_brk(struct co *co, const u64 *a)
 static async long sys_mremap(struct co *co, const u64 *a)
 {
 	u64 flags = a[3];
-	bool may_move = flags & MREMAP_MAYMOVE, fixed = flags & MREMAP_FIXED;
+	bool may_move = flags & MREMAP_MAYMOVE, fixed = flags & MREMAP_FIXED, keep = flags & MREMAP_DONTUNMAP;
 
-	if ((flags & ~(u64)(MREMAP_MAYMOVE | MREMAP_FIXED)) || (fixed && !may_move))
-		return flags & MREMAP_DONTUNMAP ?
-		       syscall_refuse(-EINVAL, "mremap: MREMAP_DONTUNMAP", flags) : -EINVAL;
+	if ((flags & ~(u64)(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) ||
+	    ((fixed || keep) && !may_move) || (keep && a[1] != a[2]))
+		return -EINVAL;
 	if (fixed && !a[4])
 		return -EPERM;
-	return vm_remap(current_vm(), a[0], a[1], a[2], may_move, fixed ? a[4] : 0);
+	return vm_remap(current_vm(), (struct remap){
+		.old = a[0], .old_len = a[1], .new_len = a[2], .fixed_to = fixed ? a[4] : 0,
+		.may_move = may_move, .keep = keep,
+	});
 }
 
 /* --- advice ----------------------------------------------------------------------------------- */
@@ -268,6 +275,8 @@ static async long populate_range(struct co *co, const u64 *a, u32 access)
 	co_begin(f);
 	if ((r = advise_nothing(a[0], a[1])))
 		return r;
+	if (!vm_range_allows(current_vm(), a[0], a[1], access))
+		return -EINVAL;
 	await(r = commit_range(co, a[0], align_up(a[1], PAGE_SIZE), access));
 	return r;
 	co_end();
@@ -281,7 +290,12 @@ static async long sys_madvise(struct co *co, const u64 *a)
 	switch (advice) {
 	case MADV_DONTNEED:
 	case MADV_FREE:
-		return vm_discard(v, a[0], a[1]);
+		return vm_discard(v, a[0], a[1], advice == MADV_FREE);
+	case MADV_REMOVE:
+		return vm_remove(v, a[0], a[1]);
+	case MADV_WIPEONFORK:
+	case MADV_KEEPONFORK:
+		return vm_mark(v, a[0], a[1], VM_WIPE, advice == MADV_WIPEONFORK);
 	case MADV_DONTFORK:
 	case MADV_DOFORK:
 		return vm_mark(v, a[0], a[1], VM_DONTFORK, advice == MADV_DONTFORK);
@@ -355,12 +369,31 @@ static long mark_locked(u64 addr, u64 len, bool on)
 {
 	u64 start = align_down(addr, PAGE_SIZE);
 
+	if (!align_up(len + (addr - start), PAGE_SIZE))
+		return 0;			/* as Linux: the sum is 0 */
 	if (!user_range_ok(addr, len))
 		return -ENOMEM;
 	return vm_mark(current_vm(), start, len + (addr - start), VM_LOCKED, on);
 }
 
-static async long sys_mlock(struct co *co, const u64 *a) { return mark_locked(a[0], a[1], true); }
+/* What is locked is there, as far as its rights allow. */
+static async long lock_range(struct co *co, const u64 *a)
+{
+	struct { u64 start, len; u32 access; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	if ((r = mark_locked(a[0], a[1], true)))
+		return r;
+	f->start = align_down(a[0], PAGE_SIZE);
+	f->len = align_up(a[1] + (a[0] - f->start), PAGE_SIZE);
+	f->access = vm_range_allows(current_vm(), f->start, f->len, ACCESS_WRITE) ? ACCESS_WRITE : ACCESS_READ;
+	await(r = commit_range(co, f->start, f->len, f->access));
+	return r == -EFAULT ? 0 : r;
+	co_end();
+}
+
+static async long sys_mlock(struct co *co, const u64 *a) { return lock_range(co, a); }
 static async long sys_munlock(struct co *co, const u64 *a)
 {
 	return mark_locked(a[0], a[1], false);
@@ -368,7 +401,9 @@ static async long sys_munlock(struct co *co, const u64 *a)
 
 static async long sys_mlock2(struct co *co, const u64 *a)
 {
-	return a[2] & ~(u64)MLOCK_ONFAULT ? -EINVAL : mark_locked(a[0], a[1], true);
+	if (a[2] & ~(u64)MLOCK_ONFAULT)
+		return -EINVAL;
+	return a[2] ? mark_locked(a[0], a[1], true) : lock_range(co, a);
 }
 
 static async long sys_mlockall(struct co *co, const u64 *a)
