@@ -17,7 +17,7 @@ lint-clang: $(LINT_O)
 
 $(BUILD)/lint/%.ok: %.c $(GEN)/done
 	$Q mkdir -p $(@D)
-	$Q $(CLANG) $(LINT) -O2 -Wconditional-uninitialized -MMD -MP -MF $@.d -MT $@ -S $< -o /dev/null
+	$Q $(CLANG) $(LINT) -O2 -Wconditional-uninitialized -MMD -MP -MF $@.d -MT $@ -fsyntax-only $<
 	$Q touch $@
 
 lint-gates: $(GEN)/done
