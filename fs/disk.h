@@ -21,6 +21,7 @@
 
 struct change;
 struct disk_ops;
+struct fs_usage;
 
 /* An inode of a file system on a disk.  The file system embeds it, first, in its own. */
 struct dnode {
@@ -106,6 +107,8 @@ struct disk_ops {
 	/* Put into the device's cache what is only in memory; it is written and flushed afterwards. */
 	async long	(*sync_fs)(struct co *co, struct filesystem *fs);
 	async long	(*statfs)(struct co *co, struct filesystem *fs, struct disk_stat *st);
+	/* Add what the instance keeps in memory of its own, besides inodes and what they have: nobody's leak. */
+	void		(*usage)(struct filesystem *fs, struct fs_usage *u);
 
 	/* --- inodes.  load(): dnode_of(ip)->key is set; fill in mode, ids, times, nlink, size, rdev, ino (the
 	 * key unless it is set), target (a symbolic link's text, heap) and what is your own, which is zero.

@@ -565,6 +565,139 @@ static void as_arrays(void **state)
 	}
 }
 
+/* --- power cuts and errors ------------------------------------------------------------------------ */
+
+/* After so many requests nothing reaches the disk any more. */
+static long cut(struct testdisk *d, const struct blk_request *r)
+{
+	if (d->fault_in > 0)
+		d->fault_in--;
+	return d->fault_in ? 0 : -EIO;
+}
+
+enum { KEPT = 24, KEPT_MOST = 40000 };
+static struct { u32 seed, size; bool synced; } kept[KEPT];
+
+static const char *kept_name(u32 i)
+{
+	static char name[64];
+
+	sprintf(name, i % 3 ? "/tmp/m/d/kept file number %u" : "/tmp/m/K%u", i);
+	return name;
+}
+
+/* A new version of a file; with luck it is promised. */
+static void keep(u32 i)
+{
+	struct file *f;
+
+	kept[i].synced = false;
+	kept[i].seed = pick(1 << 30);
+	kept[i].size = pick(KEPT_MOST);
+	fill(buf, kept[i].size, kept[i].seed);
+	if (do_open(kept_name(i), O_RDWR | O_CREAT | O_TRUNC, &f))
+		return;
+	if (do_write(f, 0, buf, kept[i].size) == kept[i].size && pick(2))
+		kept[i].synced = !do_fsync(f);
+	file_put(f);
+}
+
+static void disturb(u32 i)
+{
+	char other[64];
+
+	kept[i].synced = false;
+	if (pick(3)) {
+		do_unlink(kept_name(i));
+	} else if (pick(2)) {
+		do_truncate(kept_name(i), pick(KEPT_MOST));
+	} else {
+		strcpy(other, kept_name(i));
+		kept[(i + 5) % KEPT].synced = false;
+		do_rename(other, kept_name((i + 5) % KEPT), 0);
+	}
+}
+
+/* What a power cut may leave: clusters nobody has, the end of a name, counts and copies that are old. */
+static void check_sound(void)
+{
+	assert_int_equal(sh("/sbin/fsck.vfat -n %s; test $? -le 1 && ! grep -E 'shares clusters|free cluster |"
+			    "Start cluster|chain length is [0-9]|Start does|Duplicate|ircular|ad cluster|point to' %s/log",
+			    image, dir), 0);
+}
+
+static void check_kept(void)
+{
+	for (u32 i = 0; i < KEPT; i++) {
+		if (!kept[i].synced)
+			continue;
+		fill(buf, kept[i].size, kept[i].seed);
+		assert_int_equal(do_get(kept_name(i), back, sizeof(back)), kept[i].size);
+		assert_memory_equal(buf, back, kept[i].size);
+	}
+}
+
+static void power_cuts(void **state)
+{
+	u32 rounds = getenv("FAT_LONG") ? 2000 : 40;
+
+	for (u32 n = 0; n < rounds; n++) {
+		memset(kept, 0, sizeof(kept));
+		format(n & 1 ? 40000 : 1440, n & 1 ? "-F 32 -s 1" : "-F 12 -s 1");
+		mount_it();
+		do_mkdir("/tmp/m/d");
+		disk->fault_in = 1 + pick(600);
+		disk->fault = cut;
+		for (u32 step = 0; step < 300 && disk->fault_in; step++) {
+			if (pick(3))
+				keep(pick(KEPT));
+			else
+				disturb(pick(KEPT));
+			if (!pick(8))
+				host_advance(NSEC_PER_SEC * 2);
+		}
+		disk->fault_in = 0;
+		unmount_it();
+		check_sound();
+		mount_it();
+		check_kept();
+		unmount_it();
+	}
+}
+
+/* Whatever fails, once: the call says so or a later one does, nothing leaks, and the volume stays sound. */
+static void errors(void **state)
+{
+	u32 failed = 0;
+
+	format(8192, "-F 16 -s 1");
+	mount_it();
+	disk->fault = fault_after;
+	for (u32 n = 0; n < 200; n++) {
+		struct file *f;
+
+		disk->fault_in = n % 40;
+		failed += do_mkdir("/tmp/m/d") == -EIO;
+		failed += do_put("/tmp/m/d/a long file name", buf, 100000) == -EIO;
+		if (!do_open("/tmp/m/d/a long file name", O_RDWR, &f)) {
+			failed += do_read(f, 0, back, 200000) == -EIO;
+			failed += do_fsync(f) == -EIO;
+			file_put(f);
+		}
+		failed += do_truncate("/tmp/m/d/a long file name", 100) == -EIO;
+		failed += do_rename("/tmp/m/d/a long file name", "/tmp/m/g", 0) == -EIO;
+		failed += do_unlink("/tmp/m/g") == -EIO;
+		failed += do_rmdir("/tmp/m/d") == -EIO;
+		forget_names();
+		cache_reclaim(10000);
+		run_all();
+	}
+	assert_true(failed > 20);
+	disk->fault = NULL;
+	unmount_it();
+	check_sound();
+}
+
 static int begin(void **state)
 {
 	return mkdtemp(dir) ? 0 : -1;
@@ -595,6 +728,8 @@ int main(int argc, char **argv)
 		FS_TEST(sizes),
 		FS_TEST(allocates_in_batches),
 		FS_TEST(as_arrays),
+		FS_TEST(power_cuts),
+		FS_TEST(errors),
 	};
 
 	if (argc > 1)

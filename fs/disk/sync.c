@@ -62,6 +62,8 @@ void disk_usage(struct filesystem *fs, struct fs_usage *u)
 	struct inode *ip;
 
 	u->heap += heap_room(fs->disk);
+	if (fs->disk->ops->usage)
+		fs->disk->ops->usage(fs, u);
 	guard(&fs->lock);
 	TAILQ_FOREACH(ip, &fs->inodes, link) {
 		u->pages += ip->pages.count;

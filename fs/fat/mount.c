@@ -311,9 +311,34 @@ static async long fat_statfs(struct co *co, struct filesystem *fs, struct disk_s
 	co_end();
 }
 
+static void add_set(struct fs_usage *u, struct pageset *ps)
+{
+	u->pages += ps->count;
+	u->heap += pageset_heap(ps);
+}
+
+static void fat_usage(struct filesystem *fs, struct fs_usage *u)
+{
+	struct fat *v = fs->data;
+	struct inode *ip;
+
+	if (!v || !v->table.cache)
+		return;
+	add_set(u, &v->table);
+	add_set(u, &v->counts);
+	u->heap += heap_room(v) + heap_room(v->raw) +
+		   v->freed_records * (u64)align_up(sizeof(struct fat_freed), 16);
+	guard(&fs->lock);
+	TAILQ_FOREACH(ip, &fs->inodes, link) {
+		u->heap += heap_room(fat_inode(ip)->run);
+		add_set(u, &fat_inode(ip)->names);
+	}
+}
+
 static const struct disk_ops fat_ops = {
 	.inode_size = sizeof(struct fat_inode), .no_holes = true, .fold_case = true, .size_max = UINT32_MAX,
 	.mount = fat_mount, .unmount = fat_unmount, .sync_fs = fat_sync, .statfs = fat_statfs,
+	.usage = fat_usage,
 	.load = fat_load, .update = fat_update, .evict = fat_evict, .free = fat_free,
 	.attributes = fat_attributes,
 	.lookup = fat_lookup, .list = fat_list, .create = fat_create, .unlink = fat_unlink,
