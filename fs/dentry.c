@@ -6,6 +6,7 @@
 #include "fs/dentry.h"
 #include <string.h>
 #include "core/log.h"
+#include "fs/notify.h"
 #include "lib/print.h"
 #include "mem/heap.h"
 #include "mem/page.h"
@@ -169,6 +170,8 @@ static void dentry_free(struct dentry *d)
 {
 	check(TAILQ_EMPTY(&d->children) && !d->cover);
 	drop_name(d, d->name);
+	if (notify_on() && d->inode && d->inode->more && !d->inode->nlink)
+		notify_gone(d->inode);
 	inode_put(d->inode);
 	slab_free(&dentry_slab, d);
 }

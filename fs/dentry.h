@@ -72,6 +72,11 @@ static inline struct name name_of(const char *s, u32 len)
 	return (struct name){ s, len, name_hash(s, len) };
 }
 
+static inline struct name dentry_name(const struct dentry *d)
+{
+	return (struct name){ d->name, d->len, d->hash };
+}
+
 extern struct dentry_table { struct dentry **bucket; u32 shift; } dentry_table;	/* tree_lock */
 static inline struct dentry **dentry_bucket(const struct dentry *dir, u64 hash)
 {

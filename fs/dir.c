@@ -7,6 +7,7 @@
  */
 #include <linux/fcntl.h>
 #include <string.h>
+#include "fs/notify.h"
 #include "fs/path.h"
 
 enum { FIRST = 2, SEEK_START = 0, SEEK_HERE = 1 };
@@ -156,6 +157,7 @@ static async long dir_readdir(struct co *co, struct file *f, struct uio *u)
 		return -ENOENT;
 	if (add_tree(f, &s))
 		add_listed(f, &s);
+	notify_file(f, IN_ACCESS);
 	if (u->done != before)
 		return u->done - before;
 	return s.err;

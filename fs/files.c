@@ -9,6 +9,7 @@
 #include "core/spin.h"
 #include "fs/dentry.h"
 #include "fs/locks.h"
+#include "fs/notify.h"
 #include "lib/print.h"
 #include "mem/heap.h"
 
@@ -32,8 +33,16 @@ static void file_free_seen(struct rcu_head *h)
 	slab_free(&file_slab, container_of(h, struct file, rcu));
 }
 
+static __attribute__((noinline)) void notify_closed(struct file *f)
+{
+	if (f->ops && !(f->flags & O_PATH))
+		notify_file(f, f->flags & O_ACCMODE ? IN_CLOSE_WRITE : IN_CLOSE_NOWRITE);
+}
+
 static void file_free(struct file *f)
 {
+	if (notify_on())
+		notify_closed(f);
 	if (unlikely(f->watches))
 		epoll_forget(f);
 	if (f->inode && f->inode->locks)

@@ -8,6 +8,7 @@
 #include "core/log.h"
 #include "fs/change.h"
 #include "fs/disk/private.h"
+#include "fs/notify.h"
 #include "fs/xattr.h"
 #include "lib/text.h"
 #include "mem/heap.h"
@@ -367,6 +368,7 @@ long mount_remove(struct dentry *root, bool lazy, struct errand **out)
 	dentry_put(root);
 	if (fs->type->end)
 		fs->type->end(fs);
+	notify_unmount(fs);
 	errand_start(work);
 	*out = work;
 	return 0;

@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include "fs/path.h"
 #include "core/log.h"
+#include "fs/notify.h"
 
 /* --- decisions ------------------------------------------------------------------------------- */
 
@@ -116,6 +117,7 @@ long name_create(struct fs_context *c, struct dentry *dir, const struct last *l,
 		d->inode->nlink++;
 		dir->inode->nlink++;
 	}
+	notify_entry(dir->inode, l->name, d->inode, IN_CREATE, 0);
 	if (out)
 		*out = dentry_get(d);
 	return 0;
@@ -142,6 +144,8 @@ long name_link(struct fs_context *c, struct dentry *dir, const struct last *l, s
 		return -ENOMEM;
 	enter(dir, d);
 	inode_changed(d->inode);
+	notify_inode(d->inode, IN_ATTRIB);
+	notify_entry(dir->inode, l->name, d->inode, IN_CREATE, 0);
 	return 0;
 }
 
@@ -172,8 +176,17 @@ long name_special(const struct last *l, bool directory)
 	return (directory ? rmdir_errors : unlink_errors)[l->kind];
 }
 
+/* For watches: the inode, counted, to be told of after the name's dentry has gone. */
+static struct inode *removed(struct dentry *d)
+{
+	if (!inode_is_dir(d->inode))
+		notify_inode(d->inode, IN_ATTRIB);
+	return inode_get(d->inode);
+}
+
 long name_remove(struct fs_context *c, struct dentry *dir, const struct last *l, bool directory)
 {
+	struct inode *ip = NULL;
 	struct dentry *d;
 	long err = name_special(l, directory);
 
@@ -185,10 +198,17 @@ long name_remove(struct fs_context *c, struct dentry *dir, const struct last *l,
 		err = check_directory(d, l, directory);
 	if (!err)
 		leave(d);
+	if (!err && notify_on())
+		ip = removed(d);
 	spin_unlock(&tree_lock);
-	if (!err)
-		dentry_put(d);
-	return err;
+	if (err)
+		return err;
+	dentry_put(d);
+	if (ip) {
+		notify_entry(dir->inode, l->name, ip, IN_DELETE, 0);
+		inode_put(ip);
+	}
+	return 0;
 }
 
 /* --- rename ----------------------------------------------------------------------------------------- */
@@ -273,6 +293,8 @@ static long move(struct renaming *r)
 		dentry_take_place(r->d, r->victim);
 		leave(r->victim);
 	}
+	notify_move(r->from->inode, r->old->name, r->to->inode, r->new->name, r->d->inode,
+		    r->victim ? r->victim->inode : NULL);
 	return 0;
 }
 
@@ -294,6 +316,8 @@ static long exchange(struct renaming *r)
 	count_moved(v, r->to, r->from);
 	inode_touch(r->from->inode);
 	inode_touch(r->to->inode);
+	notify_move(r->from->inode, r->old->name, r->to->inode, r->new->name, r->d->inode, NULL);
+	notify_move(r->to->inode, r->new->name, r->from->inode, r->old->name, v->inode, NULL);
 	return 0;
 }
 

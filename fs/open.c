@@ -8,6 +8,7 @@
 #include <linux/fcntl.h>
 #include "core/wait.h"
 #include "fs/change.h"
+#include "fs/notify.h"
 #include "fs/pipe.h"
 #include "lib/print.h"
 
@@ -89,6 +90,8 @@ long dentry_open(struct dentry *d, u32 flags, struct file **out)
 		return err;
 	}
 	f->flags &= ~O_NOCTTY;		/* terminals have looked at it */
+	if (!(flags & O_PATH))
+		notify_file(f, IN_OPEN);
 	*out = f;
 	return 0;
 }
@@ -131,6 +134,7 @@ static struct file *open_regular(struct fs_context *c, struct dentry *d, u32 fla
 	f->inode = ip;
 	if (likely(!ip->ops->open(ip, f))) {
 		f->dentry = d;
+		notify_file(f, IN_OPEN);
 		return f;
 	}
 	f->inode = NULL;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* event.c: eventfd2, timerfd_create, timerfd_settime, timerfd_gettime, signalfd4. */
+/* event.c: eventfd2, timerfd_create, timerfd_settime, timerfd_gettime, signalfd4, inotify. */
 #include <asm/unistd.h>
 #include <linux/time.h>
 #include <linux/timerfd.h>
 #include "fs/eventfd.h"
+#include "fs/notify.h"
 #include "lib/timespec.h"
 #include "proc/processfd.h"
 #include "sys/path.h"
@@ -126,7 +127,82 @@ static async long sys_signalfd4(struct co *co, const u64 *a)
 	return r;
 }
 
+/* --- files watched --------------------------------------------------------------------------------------- */
+
+static async long sys_inotify_init1(struct co *co, const u64 *a)
+{
+	u32 flags = a[0];
+	struct file *f;
+	long r;
+
+	if (flags & ~(u32)FLAGS)
+		return -EINVAL;
+	r = inotify_create(flags & O_NONBLOCK, &f);
+	return r ? r : install(f, flags);
+}
+
+static long inotify_get(u64 fd, struct file **f)
+{
+	*f = file_current(fd);
+	if (!*f)
+		return -EBADF;
+	if (inotify_is(*f))
+		return 0;
+	file_put(*f);
+	return -EINVAL;
+}
+
+enum { WATCH_FLAGS = IN_ALL_EVENTS | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED | IN_ONLYDIR | IN_DONT_FOLLOW |
+		     IN_EXCL_UNLINK | IN_MASK_ADD | IN_MASK_CREATE | IN_ISDIR | (int)IN_ONESHOT };
+
+static async long watch(struct file *f, uaddr_t path, u32 mask)
+{
+	struct dentry *d;
+	long r = place_walk(AT_FDCWD, path, (mask & IN_DONT_FOLLOW ? 0 : WALK_FOLLOW) |
+			    (mask & IN_ONLYDIR ? WALK_DIR : 0), &d);
+
+	if (r)
+		return r;
+	r = inode_access(fs_current(), d->inode, MAY_READ);
+	if (!r)
+		r = inotify_watch(f, d->inode, mask);
+	dentry_put(d);
+	return r;
+}
+
+static async long sys_inotify_add_watch(struct co *co, const u64 *a)
+{
+	u32 mask = a[2];
+	struct file *f;
+	long r;
+
+	if (mask & ~(u32)WATCH_FLAGS || !mask)
+		return -EINVAL;
+	if (!(f = file_current(a[0])))
+		return -EBADF;
+	r = -EINVAL;
+	if (inotify_is(f) && !(mask & IN_MASK_ADD && mask & IN_MASK_CREATE))
+		r = watch(f, a[1], mask);
+	file_put(f);
+	return r;
+}
+
+static async long sys_inotify_rm_watch(struct co *co, const u64 *a)
+{
+	struct file *f;
+	long r = inotify_get(a[0], &f);
+
+	if (r)
+		return r;
+	r = inotify_unwatch(f, a[1]);
+	file_put(f);
+	return r;
+}
+
 const struct syscall event_calls[] = {
+	ROW(inotify_init1, 1, 0, "f"),
+	ROW(inotify_add_watch, 3, 0, "dsx"),
+	ROW(inotify_rm_watch, 2, 0, "dd"),
 	ROW(eventfd2, 2, 0, "ux"),
 	ROW(timerfd_create, 2, 0, "df"),
 	ROW(timerfd_settime, 4, 0, "dxpp"),

@@ -12,6 +12,7 @@
 #include "lib/timespec.h"
 #include "fs/change.h"
 #include "fs/disk.h"
+#include "fs/notify.h"
 #include "sys/path.h"
 
 #define UTIME_NOW	0x3fffffffl
@@ -350,7 +351,8 @@ static long chmod_found(long r, struct inode *ip, u32 mode)
 {
 	if (r)
 		return r;
-	r = set_mode(ip, mode);
+	if (!(r = set_mode(ip, mode)))
+		notify_alias(ip, IN_ATTRIB);
 	inode_put(ip);
 	return r;
 }
@@ -421,7 +423,8 @@ static long chown_found(long r, struct inode *ip, u32 uid, u32 gid)
 {
 	if (r)
 		return r;
-	r = set_owner(ip, uid, gid);
+	if (!(r = set_owner(ip, uid, gid)))
+		notify_alias(ip, IN_ATTRIB);
 	inode_put(ip);
 	return r;
 }
@@ -512,7 +515,9 @@ static async long sys_utimensat(struct co *co, const u64 *a)
 	r = a[1] ? find_inode((s32)a[0], a[1], flags, &ip) : flags ? -EINVAL : find_file(a[0], &ip);
 	if (r)
 		return r;
-	r = place_note(set_times(ip, t), "");
+	if (!(r = place_note(set_times(ip, t), "")))
+		notify_alias(ip, t[0].nsec == UTIME_OMIT ? IN_MODIFY : t[1].nsec == UTIME_OMIT ? IN_ACCESS :
+								       IN_ATTRIB);
 	inode_put(ip);
 	return r;
 }

@@ -5,6 +5,7 @@
  */
 #include <asm/unistd.h>
 #include <linux/xattr.h>
+#include "fs/notify.h"
 #include "fs/xattr.h"
 #include "mem/heap.h"
 #include "sys/path.h"
@@ -50,6 +51,8 @@ static async long set_copied(struct inode *ip, const char *name, const u64 *a)
 
 	if (!r)
 		r = xattr_set(fs_current(), ip, name, value, a[3], a[4]);
+	if (!r)
+		notify_alias(ip, IN_ATTRIB);
 	heap_free(value);
 	return r;
 }
@@ -137,8 +140,8 @@ static async long drop(enum by by, const u64 *a)
 
 	if (r)
 		return r;
-	if (!(r = read_name(name, a[1])))
-		r = xattr_remove(fs_current(), ip, name);
+	if (!(r = read_name(name, a[1])) && !(r = xattr_remove(fs_current(), ip, name)))
+		notify_alias(ip, IN_ATTRIB);
 	inode_put(ip);
 	return r;
 }

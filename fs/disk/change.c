@@ -9,6 +9,7 @@
 #include <linux/fs.h>
 #include <string.h>
 #include "core/log.h"
+#include "fs/notify.h"
 #include "fs/change.h"
 #include "fs/disk/private.h"
 #include "mem/heap.h"
@@ -176,6 +177,9 @@ static void name_comes(struct change *g, struct dentry *dir, struct dentry *new)
 		dir->inode->nlink++;
 	}
 	g->d = names_enter(dir, (struct name){ new->name, new->len, new->hash }, new, &g->spare);
+	if (ip->nlink > 1 && !inode_is_dir(ip))
+		notify_inode(ip, IN_ATTRIB);
+	notify_entry(dir->inode, dentry_name(g->d), ip, IN_CREATE, 0);
 	spin_unlock(&tree_lock);
 	names_forget_aliases(dir, NULL);
 	touched(dir->inode);
@@ -196,7 +200,10 @@ static void name_goes(struct dentry *d)
 	if (inode_is_dir(ip)) {
 		ip->nlink--;
 		dir->nlink--;
+	} else {
+		notify_inode(ip, IN_ATTRIB);
 	}
+	notify_entry(dir, dentry_name(d), ip, IN_DELETE, 0);
 	spin_unlock(&tree_lock);
 	if (known)
 		dentry_put(d);
@@ -508,15 +515,20 @@ static void count_moved(const struct dentry *d, struct inode *from, struct inode
 /* The disk has it; so shall the tree.  Names that do not fit a dentry were made sure of just before. */
 static void name_moves(struct change *g, struct dentry *d, struct dentry *to, struct name n)
 {
+	char old[NAME_MAX_LEN + 1];
+	struct name old_name;
 	struct dentry *before = dentry_get(d->parent);
 	struct inode *from = before->inode;
 	long err = 0;
 
 	spin_lock(&tree_lock);
 	g->spare = names_shadow_take(to, n);
+	memcpy(old, d->name, d->len);
+	old_name = (struct name){ old, d->len, d->hash };
 	if (!(d->flags & D_GONE))
 		err = dentry_rename(d, to, n);
 	count_moved(d, from, to->inode);
+	notify_move(from, old_name, to->inode, n, d->inode, NULL);
 	spin_unlock(&tree_lock);
 	if (err)
 		log_error("rename: no memory for the name of inode %lu", d->inode->ino);

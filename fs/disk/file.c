@@ -11,6 +11,7 @@
 #include <linux/fcntl.h>
 #include <string.h>
 #include "core/log.h"
+#include "fs/notify.h"
 #include "fs/change.h"
 #include "fs/disk/private.h"
 #include "mem/heap.h"
@@ -87,6 +88,7 @@ static void accessed(struct file *f)
 	inode_accessed(ip);
 	if (unlikely(ip->atime != before))
 		dnode_dirty(ip);
+	notify_file(f, IN_ACCESS);
 }
 
 static async long disk_read(struct co *co, struct file *f, struct uio *u, u64 *pos)
@@ -531,6 +533,7 @@ static async long disk_write(struct co *co, struct file *file, struct uio *u, u6
 	if (u->done != f->done) {
 		inode_touch(ip);
 		dnode_dirty(ip);
+		notify_file(file, IN_MODIFY);
 		r = u->done - f->done;
 	}
 	give_lock(dnode_of(ip), f->alone);
@@ -549,7 +552,7 @@ long disk_try_write(struct file *f, uaddr_t from, u64 n)
 	u64 pos = f->pos, left = n;
 	struct page *p;
 
-	if (n - 1 >= PAGE_SIZE - in_page(pos) || pos + n > ip->size || !user_range_ok(from, n) ||
+	if (notify_on() || n - 1 >= PAGE_SIZE - in_page(pos) || pos + n > ip->size || !user_range_ok(from, n) ||
 	    f->flags & (O_APPEND | O_DSYNC | O_DIRECT) || !sem_try(&d->lock.s, 1))
 		return NOT_NOW;
 	p = cache_try(&ip->pages, pos >> PAGE_SHIFT);

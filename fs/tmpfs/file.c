@@ -10,6 +10,7 @@
 #include <linux/falloc.h>
 #include <linux/fcntl.h>
 #include <string.h>
+#include "fs/notify.h"
 #include "fs/seals.h"
 #include "fs/files.h"
 #include "fs/inode.h"
@@ -113,6 +114,8 @@ static async long tmpfs_read(struct co *co, struct file *f, struct uio *u, u64 *
 			return file_pause();
 	}
 	inode_accessed(ip);
+	if (*pos != start)
+		notify_file(f, IN_ACCESS);
 	return *pos != start ? (long)(*pos - start) : u->fault ? -EFAULT : 0;
 }
 
@@ -123,6 +126,8 @@ static long tmpfs_try_read(struct file *f, uaddr_t to, u64 n)
 	u64 pos = f->pos, left;
 	struct page *p;
 
+	if (notify_on())
+		return NOT_NOW;
 	if (pos >= ip->size)
 		return 0;
 	n = min(n, ip->size - pos);
@@ -271,9 +276,14 @@ static async long tmpfs_append(struct co *co, struct file *file, struct uio *u, 
 	co_end();
 }
 
+/* Who watches is told at the end, of a transfer in parts perhaps more than once. */
 static async long tmpfs_write(struct co *co, struct file *f, struct uio *u, u64 *pos)
 {
-	return f->flags & O_APPEND ? tmpfs_append(co, f, u, pos) : write_from(f->inode, u, pos);
+	long r = f->flags & O_APPEND ? tmpfs_append(co, f, u, pos) : write_from(f->inode, u, pos);
+
+	if (r > 0)
+		notify_file(f, IN_MODIFY);
+	return r;
 }
 
 /* Over what is there, within one page. */
@@ -283,7 +293,7 @@ static long tmpfs_try_write(struct file *f, uaddr_t from, u64 n)
 	u64 pos = f->pos, left;
 	struct page *p;
 
-	if (n - 1 >= PAGE_SIZE - in_page(pos) || pos + n > ip->size || f->flags & O_APPEND || seals_no_write(ip) ||
+	if (notify_on() || n - 1 >= PAGE_SIZE - in_page(pos) || pos + n > ip->size || f->flags & O_APPEND || seals_no_write(ip) ||
 	    !user_range_ok(from, n) || !(p = pageset_get(&ip->pages, pos >> PAGE_SHIFT, false)))
 		return NOT_NOW;
 	left = arch_copy_in((char *)page_virt(p) + in_page(pos), from, n);
@@ -329,6 +339,7 @@ static long tmpfs_truncate(struct inode *ip, u64 size)
 	if ((err = seals_resize(ip, size)))
 		return err;
 	set_size_locked(ip, size);
+	notify_alias(ip, IN_MODIFY);
 	if (size < before)
 		vm_unmap_pages(&ip->pages, pages_of(size), UINT64_MAX);
 	return 0;
@@ -382,6 +393,7 @@ long tmpfs_allocate(struct inode *ip, u32 mode, u64 offset, u64 len)
 	if (!keep)
 		extend(ip, offset + len);
 	inode_touch(ip);
+	notify_alias(ip, IN_MODIFY);
 	return 0;
 }
 

@@ -15,7 +15,7 @@ struct row { int number; const char *args; };
 /*
  * Letters: d descriptor, p path, P address of something writable, r readable, a address of pages,
  * n length, i small int, x anything, s signal, t time, k process, f flags, D AT_FDCWD or directory,
- * o offset, q attribute, g System V id, m mode, v iovec, C count of iovec, z page-sized length.
+ * o offset, q attribute, g System V id, w watch mask, m mode, v iovec, C count of iovec, z page-sized length.
  */
 static const struct row rows[] = {
 	{ __NR_getdents64, "dPn" }, { __NR_getcwd, "Pn" }, { __NR_chdir, "p" }, { __NR_fchdir, "d" },
@@ -63,6 +63,8 @@ static const struct row rows[] = {
 	{ __NR_mq_getsetattr, "dPP" }, { __NR_sched_setattr, "kPi" }, { __NR_sched_getattr, "kPni" },
 	{ __NR_sched_rr_get_interval, "kP" }, { __NR_ioprio_get, "ik" }, { __NR_ioprio_set, "ikx" },
 	{ __NR_sched_setscheduler, "kiP" }, { __NR_sched_setparam, "kP" },
+	{ __NR_inotify_init1, "f" }, { __NR_inotify_init1, "0" }, { __NR_inotify_add_watch, "dpx" },
+	{ __NR_inotify_add_watch, "dpw" }, { __NR_inotify_rm_watch, "di" },
 	{ __NR_setxattr, "pprni" }, { __NR_lsetxattr, "pqrni" }, { __NR_fsetxattr, "dqrni" },
 	{ __NR_getxattr, "pqPn" }, { __NR_fgetxattr, "dqPn" }, { __NR_listxattr, "pPn" },
 	{ __NR_flistxattr, "dPn" }, { __NR_removexattr, "pq" }, { __NR_fremovexattr, "dq" },
@@ -196,6 +198,7 @@ static long argument(unsigned long *s, char c)
 	case 'O': return below(s, 4) | (below(s, 2) ? 0100 : 0) | (below(s, 3) ? 0 : 1l << below(s, 23));
 	case 'o': return below(s, 3) ? below(s, 1 << 18) : garbage(s);
 	case 'g': return below(s, 8) ? (long)(below(s, 3) | below(s, 12) << 15) : garbage(s);
+	case 'w': return 0xfff & any(s);
 	case 'q': return below(s, 8) ? (long)attributes[below(s, 4)] : string(s);
 	case 'm': return below(s, 8) ? 0777 : (long)(any(s) & 0177777);
 	case 'v': case 'V': return vector(s);
