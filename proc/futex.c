@@ -10,7 +10,9 @@
  */
 #include <linux/futex.h>
 #include "core/lock_order.h"
+#include "mem/heap.h"
 #include "mem/user.h"
+#include "proc/clocks.h"
 #include "proc/futex.h"
 #include "proc/process.h"
 
@@ -106,6 +108,77 @@ async long futex_wait(struct co *co, uaddr_t at, u32 value, u32 bits, u64 deadli
 		return r;
 	await(r = wait_woken(&f->fw.w, deadline));
 	return r == -EINTR && !deadline ? -ERESTART : r;
+	co_end();
+}
+
+/* --- waiting for several ------------------------------------------------------------------------- */
+
+/* Leave all queues: the last one that was woken meanwhile, or -1. */
+static long leave_all(struct futex_waiter *fw, u32 n)
+{
+	long woken = -1;
+
+	for (u32 i = 0; i < n; i++)
+		if (!wait_cancel(&fw[i].w))
+			woken = i;
+	return woken;
+}
+
+/* In all queues: 0.  A word that differs, or is not there (*missing), undoes it: -EAGAIN, -EFAULT; but a
+ * wakeup that came meanwhile counts: its number + 1. */
+static long enqueue_all(struct futex_waiter *fw, const struct futex_want *w, u32 n, uaddr_t *missing)
+{
+	long r = 0, woken;
+	u32 i;
+
+	for (i = 0; i < n && !r; i++) {
+		fw[i] = (struct futex_waiter){ .bits = FUTEX_BITSET_MATCH_ANY };
+		r = futex_key(&fw[i].key, w[i].at, w[i].shared);
+		if (r)
+			*missing = 0;
+		else if ((r = enqueue(&fw[i], w[i].at, w[i].value)))
+			*missing = w[i].at;
+	}
+	if (!r)
+		return 0;
+	woken = leave_all(fw, i - 1);
+	return woken < 0 ? r : woken + 1;
+}
+
+static async long wait_all(struct futex_waiter *fw, u32 n, u64 deadline)
+{
+	long r, woken;
+	u32 i = 0;
+
+	while (i < n && atomic_load_explicit(&fw[i].w.q, memory_order_acquire))
+		i++;
+	r = i < n ? 0 : wait_until(deadline);
+	if (r == PENDING)
+		return r;
+	woken = leave_all(fw, n);
+	return woken >= 0 ? woken : r;
+}
+
+async long futex_wait_many(struct co *co, const struct futex_want *w, u32 n, s32 clock, u64 deadline)
+{
+	struct { struct futex_waiter *fw; uaddr_t missing; } *f = co_frame(co);
+	long r;
+
+	co_begin(f);
+	f->fw = heap_alloc(n * sizeof(*f->fw));
+	if (!f->fw)
+		return -ENOMEM;
+	while ((r = enqueue_all(f->fw, w, n, &f->missing)) == -EFAULT && f->missing) {
+		await(r = user_commit(f->missing, 4, ACCESS_READ));
+		if (r)
+			break;
+	}
+	if (r > 0)
+		r--;
+	else if (!r)
+		await(r = wait_all(f->fw, n, deadline ? clock_id_deadline(clock, deadline, 0) : 0));
+	heap_free(f->fw);
+	return r == -EINTR ? -ERESTART : r;
 	co_end();
 }
 
@@ -205,7 +278,7 @@ async long futex_requeue(const struct requeue *q)
 	struct futex_key k, k2;
 	long r;
 
-	if ((r = futex_key(&k, q->at, q->shared)) || (r = futex_key(&k2, q->to, q->shared)))
+	if ((r = futex_key(&k, q->at, q->shared)) || (r = futex_key(&k2, q->to, q->to_shared)))
 		return r;
 	for (;;) {
 		r = requeue(q, &k, &k2);

@@ -87,7 +87,7 @@ static long process_of(s32 pid, struct process **p)
 		return -EINVAL;
 	if (pid && !(t = thread_find(pid)))
 		return -ESRCH;
-	*p = pid ? t->proc : process_get(process_current());
+	*p = t ? t->proc : process_get(process_current());
 	if ((*p)->job == process_current()->job)
 		return 0;
 	process_put(*p);

@@ -32,6 +32,16 @@ enum {
 	CALL_NO_RESULT = 2,	/* the context is already what it shall be: sigreturn, exec */
 };
 
+/* Calls that the headers may be too old to name; the numbers are the same on every machine. */
+#ifndef __NR_mseal
+#define __NR_cachestat		451
+#define __NR_fchmodat2		452
+#define __NR_futex_wake		454
+#define __NR_futex_wait		455
+#define __NR_futex_requeue	456
+#define __NR_mseal		462
+#endif
+
 /* One row: ROW(read, 3, 0, "dbu") */
 #define ROW(n, arity, flags, args) { #n, __NR_##n, arity, flags, sys_##n, args, NULL }
 #define QUICK_ROW(n, arity, flags, args) { #n, __NR_##n, arity, flags, sys_##n, args, quick_##n }

@@ -65,6 +65,7 @@ static const struct row rows[] = {
 	{ __NR_sched_setscheduler, "kiP" }, { __NR_sched_setparam, "kP" },
 	{ __NR_inotify_init1, "f" }, { __NR_inotify_init1, "0" }, { __NR_inotify_add_watch, "dpx" },
 	{ __NR_inotify_add_watch, "dpw" }, { __NR_inotify_rm_watch, "di" },
+	{ 449, "Pi0ti" }, { 449, "Pi000" }, { 454, "Pxi2" }, { 455, "Pxx2ti" }, { 456, "P0ii" },
 	{ __NR_setxattr, "pprni" }, { __NR_lsetxattr, "pqrni" }, { __NR_fsetxattr, "dqrni" },
 	{ __NR_getxattr, "pqPn" }, { __NR_fgetxattr, "dqPn" }, { __NR_listxattr, "pPn" },
 	{ __NR_flistxattr, "dPn" }, { __NR_removexattr, "pq" }, { __NR_fremovexattr, "dq" },
@@ -181,6 +182,7 @@ static long argument(unsigned long *s, char c)
 	case 'z': return below(s, 8) ? below(s, 12) * PAGE : garbage(s);
 	case 'i': return below(s, 36);
 	case '0': return 0;
+	case '2': return 2;
 	case '3': return 3;
 	case 'e': return 8;
 	case 'h': return 24;

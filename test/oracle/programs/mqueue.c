@@ -64,6 +64,7 @@ static void transfers(void)
 	mqd_t q = mq_open("/t", O_RDWR | O_CREAT, 0600, &a), ro = mq_open("/t", O_RDONLY), wo = mq_open("/t", O_WRONLY);
 	struct pollfd p = { q, POLLIN | POLLOUT };
 	char buf[16];
+	int status;
 
 	title("transfers");
 	show(poll(&p, 1, 0) ? p.revents : -1);
@@ -96,22 +97,23 @@ static void transfers(void)
 	nonblock.mq_flags = 0;
 	show(mq_setattr(q, &nonblock, &a));
 	printf("old flags %lx\n", a.mq_flags);
+	fflush(stdout);
 	if (!fork()) {
 		receive(ro, 16);
 		_exit(0);
 	}
 	nap(20);
-	show(mq_send(q, "to the child", 12, 3));
+	mq_send(q, "to the child", 12, 3);
 	wait(NULL);
 	for (int i = 0; i < 3; i++)
 		mq_send(q, "fill", 4, 0);
 	if (!fork()) {
-		show(mq_send(wo, "waited", 6, 0));
-		_exit(0);
+		_exit(mq_send(wo, "waited", 6, 0) ? errno : 7);
 	}
 	nap(20);
 	receive(q, 16);
-	wait(NULL);
+	wait(&status);
+	show(WEXITSTATUS(status));
 	show_attr(q);
 	show(syscall(SYS_mq_timedsend, q, (void *)8, 4, 0, NULL));
 	show(syscall(SYS_mq_timedsend, 99, "x", 1, 0, NULL));
