@@ -22,9 +22,11 @@
 enum { SELF_EVENTS = IN_DELETE_SELF | IN_MOVE_SELF };
 enum { KEPT = IN_ALL_EVENTS | IN_ONESHOT | IN_EXCL_UNLINK };	/* of the mask of a watch */
 
+struct head { s32 wd; u32 mask, cookie, len; };	/* struct inotify_event */
+
 struct event {
 	TAILQ_ENTRY(event)	link;
-	struct inotify_event	e;
+	struct head		e;
 	char			name[];		/* e.len bytes, padded with zeros */
 };
 
@@ -56,7 +58,7 @@ static _Atomic u32 last_cookie;
 
 /* --- the queue; readers.lock held ------------------------------------------------------------------ */
 
-static bool same_as_last(const struct instance *in, const struct inotify_event *e, struct name n)
+static bool same_as_last(const struct instance *in, const struct head *e, struct name n)
 {
 	const struct event *last = TAILQ_LAST(&in->events, events);
 
@@ -70,7 +72,7 @@ static bool queue_full(const struct instance *in)
 	return in->count >= NOTIFY_EVENTS || atomic_load(&event_count) >= 2 * page_total_count();
 }
 
-static struct event *event_create(const struct inotify_event *e, struct name n)
+static struct event *event_create(const struct head *e, struct name n)
 {
 	u32 len = n.len ? align_up(n.len + 1ul, sizeof(*e)) : 0;
 	struct event *v = heap_zero(sizeof(*v) + len);
@@ -83,9 +85,9 @@ static struct event *event_create(const struct inotify_event *e, struct name n)
 	return v;
 }
 
-static void enqueue(struct instance *in, const struct inotify_event *e, struct name n)
+static void enqueue(struct instance *in, const struct head *e, struct name n)
 {
-	static const struct inotify_event lost = { .wd = -1, .mask = IN_Q_OVERFLOW };
+	static const struct head lost = { .wd = -1, .mask = IN_Q_OVERFLOW };
 	struct event *v = NULL;
 	guard(&in->readers.lock);
 
@@ -120,7 +122,7 @@ static void dequeue(struct instance *in, struct event *v)
 
 static void tell(struct watch_mark *m, u32 mask, u32 cookie, struct name n)
 {
-	enqueue(m->in, &(struct inotify_event){ .wd = m->wd, .mask = mask, .cookie = cookie }, n);
+	enqueue(m->in, &(struct head){ .wd = m->wd, .mask = mask, .cookie = cookie }, n);
 }
 
 /* Out of both lists; the reference to the inode and the memory are the caller's. */

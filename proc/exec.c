@@ -14,7 +14,7 @@
 #include "core/log.h"
 #include "core/time.h"
 #include "dev/driver.h"
-#include "fs/inode.h"
+#include "fs/path.h"
 #include "lib/elf.h"
 #include "lib/print.h"
 #include "lib/rand.h"
@@ -37,6 +37,8 @@ void exec_args_free(struct exec_args *a)
 {
 	if (!a)
 		return;
+	dentry_put(a->at);
+	heap_free(a->at_path);
 	heap_free(a->path);
 	heap_free(a->strings);
 	heap_free(a);
@@ -246,6 +248,21 @@ static async long load_plan(struct co *co, struct loading *l, struct file *file,
 	co_end();
 }
 
+/* The same for what the caller named. */
+static async long open_first(struct file **out, const struct exec_args *a)
+{
+	struct thread *t = thread_current();
+	long r;
+
+	if (!a->at_path)
+		return open_program(out, a->path);
+	r = path_open(t->fs, a->at, a->at_path, O_RDONLY | (a->at_nofollow ? O_NOFOLLOW : 0), 0,
+		      a->at_empty ? WALK_EMPTY : 0, out, NULL);
+	if (!r)
+		r = file_may_exec(t->fs, *out);
+	return r;
+}
+
 /* Open, follow scripts, and check: l->file and l->plan. */
 static async long load_head(struct co *co, struct loading *l, struct exec_args *a)
 {
@@ -258,12 +275,17 @@ static async long load_head(struct co *co, struct loading *l, struct exec_args *
 	for (f->scripts = 0;; f->scripts++) {
 		file_put(l->file);
 		l->file = NULL;
-		await(r = open_program(&l->file, a->path));
+		if (!f->scripts)
+			await(r = open_first(&l->file, a));
+		else
+			await(r = open_program(&l->file, a->path));
 		if (r)
 			return r;
 		await(r = load_plan(co, l, l->file, &l->plan));
 		if (r != -ENOEXEC || l->head_len < 2 || l->head[0] != '#' || l->head[1] != '!')
 			return r;
+		if (!f->scripts && a->at_hidden)
+			return -ENOENT;		/* its interpreter could not open it */
 		r = f->scripts < SCRIPTS ? script_line(a, l->head, l->head_len) : -ELOOP;
 		if (r)
 			return r;
@@ -563,12 +585,15 @@ static void take_identity(struct thread *t, const struct loading *l)
 	const struct inode *ip = l->file->inode;
 	u32 mode = p->no_new_privs ? 0 : ip->mode;
 
+	const u32 uid = p->euid, gid = p->egid;
+
 	if (mode & S_ISUID)
 		p->euid = t->fs->fsuid = ip->uid;
 	if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
 		p->egid = t->fs->fsgid = ip->gid;
 	p->suid = p->euid;
 	p->sgid = p->egid;
+	caps_exec(p, uid != p->euid || gid != p->egid);
 }
 
 static void fresh_thread(struct thread *t, const struct loading *l)

@@ -128,6 +128,10 @@ struct process {
 	s32			nice;
 	bool			reset_on_fork;	/* children begin with nice >= 0, and without this */
 	u16			ioprio;		/* as told; kept, not obeyed */
+	struct caps {				/* CAP_*, one bit each */
+		u64	effective, permitted, inheritable, bounding, ambient;
+		u32	secure;			/* SECBIT_* */
+	}			caps;
 	u16			memory_policy;	/* MPOL_*, of a machine with one node */
 	bool			memory_nodes;	/* node 0 is in its mask */
 	u32			uid, euid, suid, gid, egid, sgid;
@@ -198,6 +202,17 @@ static inline struct process *process_current(void) { return thread_current()->p
 
 extern spinlock_t proc_lock;
 
+/* May the caller look into @p (ptrace's question)?  By file system ids or by real ones. */
+bool process_may_look(const struct process *p, bool fsids);
+struct vm *process_space(struct process *p);	/* its memory, counted; NULL: it has none any more */
+
+/* --- capabilities (proc/caps.c) --------------------------------------------------------------------- */
+#define CAPS_ALL ((1ull << 41) - 1)
+static inline bool capable(u32 cap) { return process_current()->caps.effective >> cap & 1; }
+struct user_ids { u32 real, effective, saved; };
+void caps_set_users(struct process *p, struct user_ids old);	/* user ids were @old, and have changed */
+void caps_exec(struct process *p, bool set_id);			/* the new program's ids are there */
+
 /* --- life (proc/run.c, clone.c, exec.c, exit.c) --------------------------------------------------- */
 
 /* A new process of @job, without threads; a copy of @from, or NULL: the first.  NULL: no memory, or
@@ -233,6 +248,10 @@ struct exec_args {				/* kernel copies; freed by exec_args_free() */
 	u32	bytes, argc, envc;
 	u32	room;
 	u32	path_bytes;			/* of the path behind them, once exec_program() has put it there */
+	/* execveat: the file is found by @at_path from @at, counted; path is what it is called then. */
+	struct dentry *at;
+	char	*at_path;			/* NULL: by path */
+	bool	at_empty, at_nofollow, at_hidden;	/* hidden: path will not lead to it */
 };
 void exec_args_free(struct exec_args *a);
 async long exec_args_read(struct exec_args *a, uaddr_t s, bool env);	/* the program's string at @s */

@@ -370,6 +370,15 @@ static void put_groups(struct text *t, const struct process *p)
 	text_add(t, "\n");
 }
 
+static void put_caps(struct text *t, const struct process *p)
+{
+	const struct caps *c = &p->caps;
+
+	text_add(t, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n",
+		 c->inheritable, c->permitted, c->effective, c->bounding, c->ambient);
+	text_add(t, "NoNewPrivs:\t%d\n", p->no_new_privs);
+}
+
 static long put_status(struct text *t, struct process *p, s32 id, const char *name)
 {
 	struct facts f = facts_of(p);
@@ -392,6 +401,7 @@ static long put_status(struct text *t, struct process *p, s32 id, const char *na
 	text_add(t, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\n"
 		    "SigCgt:\t%016lx\n",
 		 f.pending, f.shared_pending, f.blocked, f.ignored, f.caught);
+	put_caps(t, p);
 	return 0;
 }
 

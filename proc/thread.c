@@ -201,6 +201,7 @@ static void identity_init(struct process *p, const struct process *from)
 	if (!from) {
 		memset((char *)p + FIRST, 0, sizeof(*p) - FIRST);
 		limits_init(p);
+		p->caps = (struct caps){ .effective = CAPS_ALL, .permitted = CAPS_ALL, .bounding = CAPS_ALL };
 		return;
 	}
 	memcpy((char *)p + FIRST, (const char *)from + FIRST, sizeof(*p) - FIRST);

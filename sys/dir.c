@@ -4,6 +4,7 @@
  * halves start over: all that may wait (strings, lookups) comes before anything is changed.
  */
 #include <asm/unistd.h>
+#include <linux/capability.h>
 #include <linux/fs.h>
 #include <linux/mount.h>
 #include <string.h>
@@ -13,8 +14,6 @@
 #include "sys/path.h"
 
 enum { FORCE = 1, DETACH = 2, EXPIRE = 4, NO_FOLLOW = 8 };		/* umount2 */
-
-static bool superuser(void) { return !fs_current()->fsuid; }
 
 static long denied(long err)
 {
@@ -108,7 +107,7 @@ static async long sys_chroot(struct co *co, const u64 *a)
 
 	if (r)
 		return r;
-	r = superuser() ? fs_context_set_root(fs_current(), d) : -EPERM;
+	r = capable(CAP_SYS_CHROOT) ? fs_context_set_root(fs_current(), d) : -EPERM;
 	dentry_put(d);
 	return r;
 }
@@ -183,7 +182,7 @@ static async long sys_mknodat(struct co *co, const u64 *a)
 	if (!kind)
 		mode |= kind = I_REG;
 	if (kind == I_CHR || kind == I_BLK)
-		return superuser() ? make(co, (s32)a[0], a[1], mode, (u32)a[3]) : -EPERM;
+		return capable(CAP_MKNOD) ? make(co, (s32)a[0], a[1], mode, (u32)a[3]) : -EPERM;
 	if (kind != I_REG && kind != I_FIFO && kind != I_SOCK)
 		return kind == I_DIR ? -EPERM : -EINVAL;
 	return make(co, (s32)a[0], a[1], mode, 0);
@@ -423,7 +422,7 @@ static long mount_allowed(u64 *flags)
 {
 	const u64 known = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_REMOUNT | PROPAGATION | HARMLESS;
 
-	if (!superuser())
+	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	if ((*flags & 0xffff0000) == 0xc0ed0000)		/* MS_MGC_VAL, once upon a time */
 		*flags &= 0xffff;
@@ -468,7 +467,7 @@ static async long umount_begin(const u64 *a, struct errand **work, bool *quiet)
 	long r;
 
 	*work = NULL;
-	if (!superuser())
+	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	if (flags & ~(FORCE | DETACH | EXPIRE | NO_FOLLOW))
 		return syscall_refuse(-EINVAL, "umount2 flags", flags);

@@ -5,6 +5,7 @@
  */
 #include <string.h>
 #include <asm/unistd.h>
+#include <linux/capability.h>
 #include <linux/resource.h>
 #include <linux/sysinfo.h>
 #include <linux/utsname.h>
@@ -36,10 +37,12 @@ static struct ids groups(const struct process *p) { return (struct ids){ p->gid,
 static long set_users(struct ids i)
 {
 	struct process *p = process_current();
+	struct user_ids old = { p->uid, p->euid, p->suid };
 
 	p->uid = i.real;
 	p->suid = i.saved;
 	p->euid = thread_current()->fs->fsuid = i.effective;
+	caps_set_users(p, old);
 	return 0;
 }
 
@@ -53,19 +56,17 @@ static long set_groups(struct ids i)
 	return 0;
 }
 
-static bool privileged(void) { return !process_current()->euid; }
-
-static bool may_become(const struct ids *i, u32 id)
+static bool may_become(const struct ids *i, u32 id, u32 cap)
 {
-	return id == KEEP || id == i->real || id == i->effective || id == i->saved || privileged();
+	return id == KEEP || id == i->real || id == i->effective || id == i->saved || capable(cap);
 }
 
 /* setuid and setgid. */
-static long change_one(struct ids *i, u32 id)
+static long change_one(struct ids *i, u32 id, u32 cap)
 {
 	if (id == KEEP)
 		return -EINVAL;
-	if (privileged())
+	if (capable(cap))
 		*i = (struct ids){ id, id, id };
 	else if (id == i->real || id == i->saved)
 		i->effective = id;
@@ -76,12 +77,12 @@ static long change_one(struct ids *i, u32 id)
 
 /* setreuid and setregid: the saved id follows when the real one is set or the effective one
  * becomes something else than the real one was. */
-static long change_two(struct ids *i, u32 real, u32 effective)
+static long change_two(struct ids *i, u32 real, u32 effective, u32 cap)
 {
 	struct ids old = *i;
 
-	if ((real != KEEP && real != old.real && real != old.effective && !privileged()) ||
-	    !may_become(&old, effective))
+	if ((real != KEEP && real != old.real && real != old.effective && !capable(cap)) ||
+	    !may_become(&old, effective, cap))
 		return -EPERM;
 	if (real != KEEP)
 		i->real = real;
@@ -92,11 +93,11 @@ static long change_two(struct ids *i, u32 real, u32 effective)
 	return 0;
 }
 
-static long change_three(struct ids *i, const u64 *a)
+static long change_three(struct ids *i, const u64 *a, u32 cap)
 {
 	u32 real = a[0], effective = a[1], saved = a[2];
 
-	if (!may_become(i, real) || !may_become(i, effective) || !may_become(i, saved))
+	if (!may_become(i, real, cap) || !may_become(i, effective, cap) || !may_become(i, saved, cap))
 		return -EPERM;
 	if (real != KEEP)
 		i->real = real;
@@ -110,7 +111,7 @@ static long change_three(struct ids *i, const u64 *a)
 static async long sys_setuid(struct co *co, const u64 *a)
 {
 	struct ids i = users(process_current());
-	long r = change_one(&i, a[0]);
+	long r = change_one(&i, a[0], CAP_SETUID);
 
 	return r ? r : set_users(i);
 }
@@ -118,7 +119,7 @@ static async long sys_setuid(struct co *co, const u64 *a)
 static async long sys_setgid(struct co *co, const u64 *a)
 {
 	struct ids i = groups(process_current());
-	long r = change_one(&i, a[0]);
+	long r = change_one(&i, a[0], CAP_SETGID);
 
 	return r ? r : set_groups(i);
 }
@@ -126,7 +127,7 @@ static async long sys_setgid(struct co *co, const u64 *a)
 static async long sys_setreuid(struct co *co, const u64 *a)
 {
 	struct ids i = users(process_current());
-	long r = change_two(&i, a[0], a[1]);
+	long r = change_two(&i, a[0], a[1], CAP_SETUID);
 
 	return r ? r : set_users(i);
 }
@@ -134,7 +135,7 @@ static async long sys_setreuid(struct co *co, const u64 *a)
 static async long sys_setregid(struct co *co, const u64 *a)
 {
 	struct ids i = groups(process_current());
-	long r = change_two(&i, a[0], a[1]);
+	long r = change_two(&i, a[0], a[1], CAP_SETGID);
 
 	return r ? r : set_groups(i);
 }
@@ -142,7 +143,7 @@ static async long sys_setregid(struct co *co, const u64 *a)
 static async long sys_setresuid(struct co *co, const u64 *a)
 {
 	struct ids i = users(process_current());
-	long r = change_three(&i, a);
+	long r = change_three(&i, a, CAP_SETUID);
 
 	return r ? r : set_users(i);
 }
@@ -150,7 +151,7 @@ static async long sys_setresuid(struct co *co, const u64 *a)
 static async long sys_setresgid(struct co *co, const u64 *a)
 {
 	struct ids i = groups(process_current());
-	long r = change_three(&i, a);
+	long r = change_three(&i, a, CAP_SETGID);
 
 	return r ? r : set_groups(i);
 }
@@ -181,7 +182,7 @@ static async long sys_setfsuid(struct co *co, const u64 *a)
 	struct ids i = users(process_current());
 	u32 old = fs->fsuid;
 
-	if ((u32)a[0] != KEEP && may_become(&i, a[0]))
+	if ((u32)a[0] != KEEP && may_become(&i, a[0], CAP_SETUID))
 		fs->fsuid = a[0];
 	return old;
 }
@@ -192,7 +193,7 @@ static async long sys_setfsgid(struct co *co, const u64 *a)
 	struct ids i = groups(process_current());
 	u32 old = fs->fsgid;
 
-	if ((u32)a[0] != KEEP && may_become(&i, a[0]))
+	if ((u32)a[0] != KEEP && may_become(&i, a[0], CAP_SETGID))
 		fs->fsgid = a[0];
 	return old;
 }
@@ -216,7 +217,7 @@ static async long sys_setgroups(struct co *co, const u64 *a)
 	u32 n = a[0], new[ARRAY_SIZE(p->groups)];
 	long r;
 
-	if (!privileged())
+	if (!capable(CAP_SETGID))
 		return -EPERM;
 	if (n > ARRAY_SIZE(new))
 		return n > 65536 ? -EINVAL : syscall_refuse(-EINVAL, "number of groups", n);
@@ -262,7 +263,7 @@ static async long set_name(char *name, const u64 *a)
 	char new[65] = "";
 	long r;
 
-	if (!privileged())
+	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
 	if (a[1] >= sizeof(new))
 		return -EINVAL;

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* pidfd.c: pidfd_open, pidfd_send_signal, pidfd_getfd.  clone and waitid take them as well. */
+/*
+ * pidfd.c: pidfd_open, pidfd_send_signal, pidfd_getfd; process_madvise.  clone and waitid take them as
+ * well.
+ */
 #include <asm/unistd.h>
+#include <linux/mman.h>
 #include "proc/processfd.h"
 #include "sys/path.h"
 #include "sys/signals.h"
@@ -67,12 +71,7 @@ static async long sys_pidfd_send_signal(struct co *co, const u64 *a)
 	return r;
 }
 
-static bool may_look_into(const struct process *p)
-{
-	const struct process *me = process_current();
-
-	return p->job == me->job && (!me->euid || (me->uid == p->euid && me->uid == p->suid && me->uid == p->uid));
-}
+static bool may_look_into(const struct process *p) { return process_may_look(p, false); }
 
 static async long sys_pidfd_getfd(struct co *co, const u64 *a)
 {
@@ -96,7 +95,56 @@ static async long sys_pidfd_getfd(struct co *co, const u64 *a)
 	return r;
 }
 
+/* --- advice about another's memory: what may be given is a hint, and changes nothing -------------------- */
+
+static bool may_advise(s32 advice)
+{
+	return advice == MADV_COLD || advice == MADV_PAGEOUT || advice == MADV_WILLNEED || advice == MADV_COLLAPSE;
+}
+
+static async long advise_each(struct vm *v, uaddr_t iov, u64 n)
+{
+	struct uvec range;
+	u64 done = 0;
+	long r;
+
+	for (u64 i = 0; i < n; i++) {
+		if ((r = user_get(range, iov + i * sizeof(range))))
+			return r;
+		r = range.base % PAGE_SIZE || !user_range_ok(range.base, range.len) ? -EINVAL :
+		    vm_range_mapped(v, range.base, range.len) ? 0 : -ENOMEM;
+		if (r)
+			return done ? (long)done : r;
+		done += range.len;
+	}
+	return done;
+}
+
+static async long sys_process_madvise(struct co *co, const u64 *a)
+{
+	struct vm *v = NULL;
+	struct process *p;
+	long r;
+
+	if ((u32)a[4] || a[2] > 1024)
+		return -EINVAL;
+	if ((r = process_of(a[0], &p)))
+		return r;
+	if (!may_advise(a[3]))
+		r = -EINVAL;
+	else if (!may_look_into(p))
+		r = -EPERM;
+	else
+		v = process_space(p);
+	process_put(p);
+	if (!r)
+		r = v ? advise_each(v, a[1], a[2]) : -ESRCH;
+	vm_put(v);
+	return r;
+}
+
 const struct syscall pidfd_calls[] = {
+	ROW(process_madvise, 5, 0, "dpudx"),
 	ROW(pidfd_open, 2, 0, "dx"),
 	ROW(pidfd_send_signal, 4, 0, "dSpx"),
 	ROW(pidfd_getfd, 3, 0, "ddx"),

@@ -10,6 +10,8 @@
 #include <linux/sched.h>
 #include <linux/wait.h>
 #include "core/log.h"
+#include "fs/path.h"
+#include "lib/print.h"
 #include "mem/heap.h"
 #include "sys/table.h"
 #include "proc/clocks.h"
@@ -208,6 +210,65 @@ static async long sys_execve(struct co *co, const u64 *a)
 	if (!f->args)
 		return -ENOMEM;
 	await(r = read_args(f->args, a));
+	if (!r)
+		await(r = exec_program(co, f->args));
+	if (r == -ENOENT || r == -EACCES)
+		r = syscall_note(r, f->args->path ? f->args->path : "");
+	exec_args_free(f->args);
+	return r;
+	co_end();
+}
+
+/* What execveat() names: @a->path becomes the name the program is told, at_path leads to it. */
+static async long read_place(struct exec_args *e, const u64 *a)
+{
+	char name[32];
+	u32 flags = a[4];
+	struct file *f;
+	long r = e->path ? 0 : read_path(e, a[1]);
+
+	if (r || e->at_path || e->at)
+		return r;
+	if (!*e->path && !(flags & AT_EMPTY_PATH))
+		return -ENOENT;
+	if (!*e->path && (s32)a[0] == AT_FDCWD)
+		return -EACCES;			/* a directory */
+	e->at_nofollow = flags & AT_SYMLINK_NOFOLLOW;
+	e->at_empty = flags & AT_EMPTY_PATH;
+	e->at_path = e->path;
+	e->path = NULL;
+	if ((s32)a[0] == AT_FDCWD || *e->at_path == '/')
+		return (e->path = heap_string(e->at_path)) ? 0 : -ENOMEM;
+	if (!(f = fd_get(thread_current()->files, (u32)a[0])))
+		return -EBADF;
+	e->at = file_dentry(f);
+	e->at_hidden = fd_cloexec(thread_current()->files, (u32)a[0], false, false) > 0;
+	file_put(f);
+	snprint(name, sizeof(name), "/dev/fd/%d%s", (s32)a[0], *e->at_path ? "/" : "");
+	if (!(e->path = heap_alloc(strlen(name) + strlen(e->at_path) + 1)) || !e->at)
+		return -ENOMEM;
+	memcpy(e->path, name, strlen(name) + 1);
+	memcpy(e->path + strlen(name), e->at_path, strlen(e->at_path) + 1);
+	return 0;
+}
+
+static async long sys_execveat(struct co *co, const u64 *a)
+{
+	struct {
+		struct exec_args *args;
+	} *f = co_frame(co);
+	const u64 strings[3] = { a[1], a[2], a[3] };
+	long r;
+
+	co_begin(f);
+	if ((u32)a[4] & ~(u32)(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW))
+		return -EINVAL;
+	f->args = heap_zero(sizeof(*f->args));
+	if (!f->args)
+		return -ENOMEM;
+	await(r = read_place(f->args, a));
+	if (!r)
+		await(r = read_args(f->args, strings));
 	if (!r)
 		await(r = exec_program(co, f->args));
 	if (r == -ENOENT || r == -EACCES)
@@ -615,6 +676,8 @@ static async long sys_setrlimit(struct co *co, const u64 *a)
 
 /* --- the rest ------------------------------------------------------------------------------------------- */
 
+long caps_prctl(const u64 *a);		/* sys/caps.c */
+
 static async long sys_prctl(struct co *co, const u64 *a)
 {
 	struct process *p = process_current();
@@ -647,7 +710,7 @@ static async long sys_prctl(struct co *co, const u64 *a)
 	case PR_GET_NO_NEW_PRIVS:
 		return a[1] || a[2] || a[3] || a[4] ? -EINVAL : p->no_new_privs;
 	default:
-		return syscall_refuse(-EINVAL, "prctl option", a[0]);
+		return caps_prctl(a);
 	}
 }
 
@@ -669,6 +732,7 @@ const struct syscall process_calls[] = {
 	ROW(clone, 5, CALL_FULL, "xpppp"),
 	ROW(clone3, 2, CALL_FULL, "pu"),
 	ROW(execve, 3, CALL_FULL | CALL_NO_RESULT, "spp"),
+	ROW(execveat, 5, CALL_FULL | CALL_NO_RESULT, "Asppx"),
 	ROW(exit, 1, 0, "d"),
 	ROW(exit_group, 1, 0, "d"),
 	ROW(wait4, 4, 0, "dpxp"),

@@ -373,6 +373,18 @@ static async long sys_fchmodat(struct co *co, const u64 *a)
 	return chmod_found(r, ip, a[2]);
 }
 
+static async long sys_fchmodat2(struct co *co, const u64 *a)
+{
+	struct inode *ip = NULL;
+	u32 flags = a[3];
+	long r;
+
+	if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))
+		return -EINVAL;
+	r = find_inode((s32)a[0], a[1], flags, &ip);
+	return chmod_found(r, ip, a[2]);
+}
+
 /* The superuser may do all; an owner may give a file to a group he is in. */
 static long may_chown(struct inode *ip, u32 uid, u32 gid)
 {
@@ -610,6 +622,7 @@ const struct syscall stat_calls[] = {
 	ROW(faccessat, 3, 0, "Aso"),
 	ROW(faccessat2, 4, 0, "Asox"),
 	ROW(fchmod, 2, 0, "do"),
+	ROW(fchmodat2, 4, 0, "Asox"),
 	ROW(fchmodat, 3, 0, "Aso"),
 	ROW(fchown, 3, 0, "ddd"),
 	ROW(fchownat, 5, 0, "Asddx"),

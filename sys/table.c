@@ -26,6 +26,9 @@
 	X(socket_calls) \
 	X(message_calls) \
 	X(mem_calls) \
+	X(numa_calls) \
+	X(caps_calls) \
+	X(vmcopy_calls) \
 	X(ipc_calls) \
 	X(process_calls) \
 	X(signal_calls) \
