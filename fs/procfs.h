@@ -14,6 +14,13 @@ struct text;				/* lib/text.h: a growing buffer of text */
 /* A file that does not belong to a process: /proc/<name>. @name must live for ever. */
 void procfs_add(const char *name, long (*read)(struct text *t));
 
+/* A setting: /proc/sys/<path>; @fixed or what @read appends.  The table ends with a NULL path. */
+struct sysctl {
+	const char	*path, *fixed;
+	void		(*read)(struct text *t);
+};
+void procfs_sysctl(const struct sysctl *table);
+
 /* One file of /proc/PID.  Bytes of any kind; 0 or -errno (-ESRCH: it has ended meanwhile). */
 struct procfs_file {
 	const char	*name;

@@ -233,7 +233,7 @@ static async long sys_setgroups(struct co *co, const u64 *a)
 
 extern const char build_id[];
 
-#define RELEASE "6.12.0-weir"			/* the Linux whose calls we have */
+#define RELEASE LINUX_RELEASE
 
 /* /proc/version */
 long version_text(struct text *t)

@@ -82,6 +82,7 @@ void syscall_init(void)
 	bool timed = timeline_wanted();
 
 	socket_calls_init();
+	sysctl_init();
 	for (u32 i = 0; i < SYSCALLS; i++)
 		fast[i].fn = traced[i].fn = call_leaves;
 	for (u32 i = 0; i < ARRAY_SIZE(lists); i++)

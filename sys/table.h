@@ -47,6 +47,8 @@ enum {
 #define QUICK_ROW(n, arity, flags, args) { #n, __NR_##n, arity, flags, sys_##n, args, quick_##n }
 
 extern const struct syscall *syscall_table[SYSCALLS];	/* NULL: ENOSYS */
+#define LINUX_RELEASE "6.12.0-weir"		/* the Linux whose calls we have */
+void sysctl_init(void);				/* /proc/sys */
 void syscall_init(void);			/* fill it from the lists; a slot taken twice panics */
 
 struct text;

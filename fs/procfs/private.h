@@ -10,6 +10,7 @@ struct proc_node {
 	long				(*text)(struct text *t);
 	const struct procfs_file	*file;
 	const struct procfs_link	*link;
+	const struct sysctl		*sysctl;	/* sysctl.c */
 	s32				pid;
 	u32				fd;
 };
@@ -30,3 +31,5 @@ async long proc_root_lookup(struct inode *dir, const char *name, u32 len, struct
 long proc_root_list(struct inode *dir, u64 *pos, struct dir_sink *s);
 extern const struct inode_ops proc_self_ops, proc_thread_self_ops, proc_mounts_ops;
 void procfs_system_add(void);
+extern const struct inode_ops *const proc_sys_ops;
+long sysctl_text(const struct sysctl *s, struct text *t);

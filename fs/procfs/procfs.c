@@ -35,6 +35,8 @@ static long generate(const struct proc_node *n, struct text *t)
 {
 	if (n->of_node)
 		return n->of_node(n, t);
+	if (n->sysctl)
+		return sysctl_text(n->sysctl, t);
 	return n->text ? n->text(t) : n->file->read(n->pid, t);
 }
 
@@ -219,6 +221,7 @@ static long proc_mount(struct filesystem *fs, const char *options)
 	add(fs->root, "self", I_LNK | 0777, &proc_self_ops, &(struct proc_node){ });
 	add(fs->root, "thread-self", I_LNK | 0777, &proc_thread_self_ops, &(struct proc_node){ });
 	add(fs->root, "mounts", I_LNK | 0777, &proc_mounts_ops, &(struct proc_node){ });
+	add(fs->root, "sys", I_DIR | 0555, proc_sys_ops, &(struct proc_node){ });
 	for (u32 i = 0; i < entry_count; i++)
 		enter(fs, entries[i].name, entries[i].read);
 	if (!proc_fs)
