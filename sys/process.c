@@ -257,7 +257,6 @@ static async long sys_execveat(struct co *co, const u64 *a)
 	struct {
 		struct exec_args *args;
 	} *f = co_frame(co);
-	const u64 strings[3] = { a[1], a[2], a[3] };
 	long r;
 
 	co_begin(f);
@@ -268,7 +267,7 @@ static async long sys_execveat(struct co *co, const u64 *a)
 		return -ENOMEM;
 	await(r = read_place(f->args, a));
 	if (!r)
-		await(r = read_args(f->args, strings));
+		await(r = read_args(f->args, a + 1));
 	if (!r)
 		await(r = exec_program(co, f->args));
 	if (r == -ENOENT || r == -EACCES)
