@@ -51,6 +51,7 @@ KASAN	:= -fsanitize=kernel-address -fasan-shadow-offset=$(KASAN.$(ARCH)) --param
 WRAPPED	:= memcpy memmove memset memcmp arch_copy_in arch_copy_out arch_string_in
 MODE.release	:= -O2 -fomit-frame-pointer
 MODE.debug	:= -O1 -fno-omit-frame-pointer -fsanitize=undefined -fsanitize-undefined-trap-on-error -DCHECKED -DKASAN=$(KASAN.$(ARCH)) -Wno-maybe-uninitialized
+LINK.release	:= -O2 -flto=2 -fno-strict-aliasing
 LINK.debug	:= -Wl,--defsym=kasan=1 $(WRAPPED:%=-Wl,--wrap=%)
 KFLAGS	= -std=gnu11 -g -ffreestanding -nostdinc -fno-pic $(MACHINE.$(ARCH)) $(MODE.$(MODE)) \
 	  -fno-strict-aliasing -fno-common -fno-stack-protector -fno-asynchronous-unwind-tables \
@@ -69,6 +70,10 @@ NO_KASAN := arch/$(ARCH)/boot arch/$(ARCH)/shadow core/kasan core/check mem/heap
 $(OUT)/%.o: SANITIZE = $(if $(filter debug,$(MODE)),$(KASAN))
 $(NO_KASAN:%=$(OUT)/%.o): SANITIZE :=
 
+# The release kernel is optimized as a whole, but for what the compiler calls by itself.
+$(OUT)/%.o: LTO = $(if $(filter release,$(MODE)),-flto -fno-fat-lto-objects)
+$(OUT)/lib/memory.o $(OUT)/lib/bits.o: LTO :=
+
 LINK	= $(CC) -nostdlib -static -no-pie -T arch/$(ARCH)/kernel.ld $(MACHINE.$(ARCH)) \
 	  -Wl,-z,max-page-size=4096 -Wl,--build-id=none -Wl,--no-warn-rwx-segments $(LINK.$(MODE))
 
@@ -82,7 +87,7 @@ $(WEIR_ELF): $(KOBJ) arch/$(ARCH)/kernel.ld
 $(OUT)/%.o: %.c $(GEN)/done $(OUT)/flags
 	$(call say,CC,$<)
 	$Q mkdir -p $(@D)
-	$Q $(CC) $(KFLAGS) $(SANITIZE) -MMD -MP -c $< -o $@
+	$Q $(CC) $(KFLAGS) $(LTO) $(SANITIZE) -MMD -MP -c $< -o $@
 
 $(OUT)/%.o: %.S $(GEN)/done $(OUT)/flags
 	$(call say,AS,$<)

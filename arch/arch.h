@@ -15,6 +15,7 @@
  *	arch_irq_on/off/enabled()	interrupts of this hart
  *	phys_to_virt(), virt_to_phys()	the kernel's map of all memory
  *	pte_*()			make and read entries
+ *	arch_pte_hot()		arch_pte() where few instructions count
  *	arch_tlb_page()		forget the translation of a page in the active space, on this hart
  *	ctx_*()			read and change a context
  *	ctx_save_fp()		before its thread gives up the hart: floating-point registers are in it
@@ -150,11 +151,15 @@ long arch_signal_pop(struct context *ctx, u64 *mask, uaddr_t *altsp, uaddr_t *fa
 /* The kernel itself did something impossible: says so and does not return. */
 void kernel_fault(const char *what, u64 pc, u64 address) __attribute__((noreturn));
 /* A system call arrived; called with interrupts off, on the hart's kernel stack.  The result for the
- * program, which goes on at once; or, below every errno: ARCH_LEAVE, arch_user_enter() returns with
- * CAUSE_SYSCALL; ARCH_SWITCH, kernel_switch() is called with all registers in the context. */
-#define ARCH_LEAVE	(-4096L)
-#define ARCH_SWITCH	(-4097L)
+ * program, which goes on at once; or, below every errno: ARCH_SWITCH, kernel_switch() is called with all
+ * registers in the context; anything less, kernel_syscall_leave() is asked what to do. */
+#define ARCH_SWITCH	(-4096L)
+#define ARCH_LEAVE	(-4099L)
 long kernel_syscall(struct context *ctx);
+/* @r is what kernel_syscall() returned, and either no result, or the u32 CTX_LOOK bytes behind the context,
+ * which belongs to whoever owns that, is not zero.  The program's result after all; ARCH_SWITCH; or
+ * ARCH_LEAVE, arch_user_enter() returns with CAUSE_SYSCALL. */
+long kernel_syscall_leave(struct context *ctx, long r);
 /* The call of @ctx waits: the context this hart goes on with, or NULL to leave. */
 struct context *kernel_switch(struct context *ctx);
 /* A page fault arrived, in the same way.  True: the page is there, run the instruction again.  False:

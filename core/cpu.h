@@ -47,8 +47,8 @@ struct cpu {
 	_Atomic(struct task *)	inbox;		/* from interrupts; newest first */
 	_Atomic u32		resched;	/* the slice is over: yield at the next chance */
 	u32			id;		/* 0, 1, ... in order of start */
+	u64			ticks, instret;	/* arch_ticks() and arch_instret() at the last change of hands */
 	u64			now;		/* clock at the end of the last poll, ns */
-	u64			instret;	/* arch_instret() then */
 	_Atomic u64		timer_next;	/* earliest deadline in the heap, TIME_NEVER: none */
 	u64			timer_armed;	/* what the hardware is programmed to, ns */
 	struct task		*backlog, *backlog_last;	/* what the ring had no room for */

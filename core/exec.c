@@ -157,7 +157,7 @@ static void backlog_refill(struct cpu *c)
 }
 
 /* Move what interrupts left at @from to the queue of @c, oldest first. */
-static void inbox_drain(struct cpu *from, struct cpu *c)
+static __attribute__((noinline)) void inbox_drain(struct cpu *from, struct cpu *c)
 {
 	struct task *t = atomic_exchange_explicit(&from->inbox, NULL, memory_order_acquire);
 	struct task *fifo = NULL, *next;
@@ -206,7 +206,7 @@ static struct task *steal_from(struct cpu *v, struct cpu *c)
 	return t;
 }
 
-static struct task *steal(struct cpu *c)
+static __attribute__((noinline)) struct task *steal(struct cpu *c)
 {
 	struct task *t;
 
@@ -291,7 +291,7 @@ static __attribute__((noinline)) void wake_slowly(struct cpu *c, struct task *t)
 	if (old)
 		run_later(c, old);
 	else if (atomic_load_explicit(&idle_harts, memory_order_relaxed))
-		timer_arm(c, c->now + SHARE_NS);	/* then the current task may go to another hart */
+		timer_arm(c, clock_now() + SHARE_NS);	/* then the current task may go to another hart */
 }
 
 void task_wake(struct task *t)
@@ -347,25 +347,26 @@ static inline void leave_sleep(struct task *t)
 		atomic_store_explicit(&t->mode, 0, memory_order_relaxed);
 }
 
-/* Time goes to @t from the end of the poll before it: the search for it included. */
+/* Time goes to @t from when the one before it gave up the hart: the search for it included. */
 static inline void account(struct cpu *c, struct task *t)
 {
-	u64 now = clock_ns(arch_ticks()), instret = arch_instret();
+	u64 ticks = arch_ticks(), instret = arch_instret();
 
-	t->cpu_ns += now - c->now;
+	t->cpu_ticks += ticks - c->ticks;
 	t->cpu_instret += instret - c->instret;
-	c->now = now;
+	c->ticks = ticks;
 	c->instret = instret;
 }
 
 /* The time since the last poll is nobody's. */
 static void skip_time(struct cpu *c)
 {
-	u64 now = clock_now();
+	u64 before = c->now;
 
-	c->count.idle_ns += now - c->now;
-	c->now = now;
+	c->ticks = arch_ticks();
+	c->now = clock_ns(c->ticks);
 	c->instret = arch_instret();
+	c->count.idle_ns += c->now - before;
 }
 
 static inline void expire_timers(struct cpu *c)
@@ -419,6 +420,7 @@ static inline void poll(struct cpu *c, struct task *t)
 	} while (unlikely(r == HANDED) || check_after_poll(t, r));
 	set_current(c, NULL);
 	account(c, t);
+	c->now = clock_ns(c->ticks);
 	expire_timers(c);				/* whoever slept comes before t */
 	if (unlikely(r != PENDING))
 		finish(t);
@@ -446,7 +448,7 @@ void task_run(struct task *t)
 
 u64 task_cpu_ns(const struct task *t)
 {
-	return t->cpu_ns + (t == task_current() ? clock_now() - this_cpu()->now : 0);
+	return clock_ns(t->cpu_ticks + (t == task_current() ? arch_ticks() - this_cpu()->ticks : 0));
 }
 
 u64 task_cpu_instret(const struct task *t)
@@ -541,9 +543,12 @@ void exec_init(struct cpu *c, u32 id, u32 hart)
 
 static inline void slice_arm(struct cpu *c)
 {
-	u64 next = atomic_load_explicit(&c->timer_next, memory_order_relaxed);
+	timer_arm(c, min(c->now + EXEC_SLICE_NS, atomic_load_explicit(&c->timer_next, memory_order_relaxed)));
+}
 
-	timer_arm(c, min(c->now + EXEC_SLICE_NS, next));
+static inline void deadline_arm(struct cpu *c)
+{
+	timer_arm(c, atomic_load_explicit(&c->timer_next, memory_order_relaxed));
 }
 
 bool exec_slice_begin(void)
@@ -558,6 +563,11 @@ bool exec_slice_begin(void)
 	return false;
 }
 
+/*
+ * No clock is read here but for the accounts.  exec_slice_begin() armed the timer for the end of the slice,
+ * and resched is not set: so it has not fired, and does as soon as a program is entered if the slice is
+ * over or a deadline has come meanwhile.
+ */
 struct task *exec_switch(void)
 {
 	struct cpu *c = this_cpu();
@@ -570,8 +580,6 @@ struct task *exec_switch(void)
 	if (!atomic_load_explicit(&c->slot, memory_order_relaxed) && ring_empty(&c->rq))
 		return NULL;
 	account(c, t);
-	if (unlikely(atomic_load_explicit(&c->timer_next, memory_order_relaxed) <= c->now))
-		return NULL;
 	park(c, t);
 	t = next_task(c);
 	if (unlikely(!t)) {
@@ -580,7 +588,7 @@ struct task *exec_switch(void)
 	}
 	begin(c, t);
 	leave_sleep(t);
-	slice_arm(c);
+	deadline_arm(c);
 	return t;
 }
 

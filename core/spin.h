@@ -32,13 +32,25 @@ static inline bool spin_locked(spinlock_t *l)
 	return atomic_load_explicit(&l->v, memory_order_relaxed) & SPIN_BITS;
 }
 
+static inline bool spin_taken(spinlock_t *l, u32 class)
+{
+	return !(atomic_exchange_explicit(&l->v, class | 1, memory_order_acquire) & SPIN_BITS);
+}
+
+static inline void spin_wait(spinlock_t *l, u32 class)
+{
+	do
+		while (spin_locked(l))
+			arch_relax();
+	while (!spin_taken(l, class));
+}
+
 static inline void spin_lock(spinlock_t *l)
 {
 	u32 class = spin_check_locked(l);
 
-	while (unlikely(atomic_exchange_explicit(&l->v, class | 1, memory_order_acquire) & SPIN_BITS))
-		while (spin_locked(l))
-			arch_relax();
+	if (unlikely(!spin_taken(l, class)))
+		spin_wait(l, class);
 }
 
 static inline void spin_unlock(spinlock_t *l)

@@ -15,6 +15,7 @@ void task_init(struct task *t, const char *name, u32 frames,
 	t->name = name;
 	t->main = main;
 	t->exit = exit;
+	t->given = TASK_NOT_GIVEN;
 	t->frames_end = (uintptr_t)t->frames + align_down(frames, 8);
 	kasan_poison(t->frames, align_down(frames, 8), KASAN_FRAME);
 	if (frames >= sizeof(struct co))

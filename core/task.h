@@ -33,6 +33,7 @@ struct timer {				/* node of a hart's heap: core/timer.c */
 	u64		at;		/* deadline, ns */
 };
 
+#define TASK_NOT_GIVEN	(-4096L)			/* task.given: PENDING */
 enum { T_RUN = 1, T_WAKE = 2, T_DONE = 4 };		/* task.state */
 enum { WAIT_SIGNAL = 1, WAIT_KILL = 2 };		/* task.pending, task.mode */
 
@@ -47,12 +48,15 @@ struct task {
 	struct waitq	*grant;		/* a sem_release() gave us what we waited for */
 	long		(*main)(struct co *co, struct task *t);
 	void		(*exit)(struct task *t);	/* after main has returned; may free t */
-	u64		cpu_ns;		/* time spent in polls, a program's time included */
+	u64		cpu_ticks;	/* time spent in polls, a program's time included */
 	u64		cpu_instret;	/* same in instructions */
 	struct timer	timer;		/* deadline of the present sleep */
 	const char	*name;		/* for dumps */
-	u32		high;		/* checked build: bytes of the deepest frame */
 	u32		timer_rank;	/* of the tree below timer */
+	s32		given;		/* result of the call it waits in, from its waker: task_give() */
+#ifdef CHECKED
+	u32		high;		/* bytes of the deepest frame */
+#endif
 	u64		frames[];
 };
 _Static_assert(sizeof(struct task) <= 192, "tasks are many");
@@ -81,6 +85,22 @@ void task_wake_due(struct task *t);	/* its deadline has come: before them; execu
 /* The first poll of @t, which nobody else knows yet, in the midst of the present task's, to which its
  * time is accounted; no spin lock is held.  Work that need not wait is over without a switch. */
 void task_run(struct task *t);
+
+/*
+ * The call in which @t waits is over, with this result: it is not called again.  For calls whose body starts
+ * over and holds nothing, which know what is done for them meanwhile; by the waker, before it takes the
+ * waiter out of its queue under the lock of those who change what it waits for, or by the task itself
+ * before it gives up the hart.  Whoever calls such a body again asks task_given() first.
+ */
+static inline void task_give(struct task *t, s32 result) { t->given = result; }
+static inline long task_given(struct task *t)
+{
+	long r = t->given;
+
+	if (r != TASK_NOT_GIVEN)
+		t->given = TASK_NOT_GIVEN;
+	return r;
+}
 
 /* Announce a signal (WAIT_SIGNAL and perhaps WAIT_KILL): ends sleeps that allow it.  It stays
  * announced until task_pending_clear(): sleeps that allow it fail at once. */

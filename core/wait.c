@@ -153,8 +153,9 @@ static inline long announce(struct task *t, u32 mode)
 {
 	if (!mode)
 		return PENDING;
-	atomic_store(&t->mode, mode);
-	return unlikely(atomic_load(&t->pending) & mode) ? -EINTR : PENDING;
+	atomic_store_explicit(&t->mode, mode, memory_order_relaxed);
+	atomic_thread_fence(memory_order_seq_cst);
+	return unlikely(atomic_load_explicit(&t->pending, memory_order_relaxed) & mode) ? -EINTR : PENDING;
 }
 
 async long wait_locked(struct waitq *q, u32 mode)

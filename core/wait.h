@@ -29,6 +29,12 @@ void wait_add_call(struct waitq *q, struct waiter *w, struct wait_call *c);	/* q
 void wait_add(struct waitq *q, struct waiter *w);	/* for the current task; q locked */
 bool wait_cancel(struct waiter *w);			/* false: was woken (not queued) */
 struct task *wake_waiter(struct waitq *q, struct waiter *w);	/* q locked, w queued on it */
+/* As wake_waiter(); @w's task does not call again what it waits in, whose result is @r: task_give(). */
+static inline struct task *wake_with(struct waitq *q, struct waiter *w, s32 r)
+{
+	task_give(w->task, r);
+	return wake_waiter(q, w);
+}
 u32 wake_one(struct waitq *q);				/* past WAIT_SHARED ones */
 u32 wake_one_locked(struct waitq *q);			/* q locked */
 u32 wake_next_locked(struct waitq *q);	/* nothing has changed, but a task has not had its share */

@@ -9,9 +9,11 @@
  * a steady stream does not visit the page allocator.  An empty pipe goes back to the start of its page:
  * short messages stay in one.
  *
- * A reader of much who finds nothing leaves word where he wants it, and a writer of much copies it right
- * there: once instead of twice.  The reader's uio is in the frame of his system call, which is not left
- * before pipe_read() has been called again and has taken the word back.
+ * A reader who finds nothing leaves word where he wants it, and a writer copies it right there: once instead
+ * of twice.  A reader of much leaves his uio, in the frame of his system call, which is not left before
+ * pipe_read() has been called again and has taken the word back.  A reader of a message leaves its address and
+ * counts as served: his call is not called again.  That word holds as long as he is the first in the
+ * queue; whoever queues up to read takes another's back: wait_to_read().
  */
 #include "fs/pipe.h"
 #include <linux/fcntl.h>
@@ -37,6 +39,12 @@ struct pipe {
 		struct uio	*u;		/* of the first who waits to read; NULL: none */
 		struct vm	*vm;		/* of his program */
 	} landing;
+	struct {
+		struct waiter	*w;		/* of who waits for it; NULL: nobody */
+		struct vm	*vm;		/* and where he wants it */
+		uaddr_t		to;
+		u64		n;
+	} message;
 };
 static struct slab pipe_slab = SLAB("pipe", struct pipe);
 
@@ -60,8 +68,10 @@ static void wake_both(struct pipe *p)
 	wake_all(&p->wq);
 }
 
-static inline async long wait_to_read(struct pipe *p)
+/* @w: the task's, whose word is in p->message; NULL: it has left none. */
+static inline async long wait_to_read(struct pipe *p, struct waiter *w)
 {
+	p->message.w = w;
 	return wait_locked(&p->rq, WAIT_SIGNAL | WAIT_KILL);
 }
 
@@ -165,7 +175,7 @@ static void drain(struct pipe *p, struct uio *u)
 static async long wait_landing(struct pipe *p, struct uio *u)
 {
 	bool first = waitq_empty(&p->rq);
-	long r = wait_to_read(p);
+	long r = wait_to_read(p, NULL);
 
 	if (r == PENDING && first && u->left > PIPE_ATOMIC && !u->kernel) {
 		p->landing.u = u;
@@ -201,6 +211,22 @@ static long fill_much(struct pipe *p, struct uio *u)
 	if (p->landing.u && p->in == p->out && !u->kernel)
 		err = land(p, u);
 	return err ? err : fill(p, u);
+}
+
+/* The first who waits to read, if he has left word where he wants a message. */
+static inline struct waiter *message_waiter(struct pipe *p)
+{
+	struct waiter *w = TAILQ_FIRST(&p->rq.waiters);
+
+	return w && w == p->message.w && p->in == p->out ? w : NULL;
+}
+
+static async long wait_message(struct pipe *p, uaddr_t to, u64 n)
+{
+	p->message.vm = vm_active();
+	p->message.to = to;
+	p->message.n = n;
+	return wait_to_read(p, likely(waitq_empty(&p->rq)) ? &task_current()->w : NULL);
 }
 
 /* --- file operations ------------------------------------------------------------------------- */
@@ -264,9 +290,15 @@ static async long pipe_write(struct co *co, struct file *f, struct uio *u, u64 *
 static async long pipe_try_write(struct file *f, uaddr_t from, u64 n)
 {
 	struct pipe *p = f->data;
+	struct waiter *w;
 	char *page = NULL;
 
 	guard(&p->rq.lock);
+	w = message_waiter(p);
+	if (likely(w && n - 1 < p->message.n && user_hand_over(p->message.vm, p->message.to, from, n))) {
+		wake_with(&p->rq, w, n);
+		return n;
+	}
 	if (unlikely(n - 1 >= PAGE_SIZE - in_page(p->in) || pipe_room(p) < n || !p->readers ||
 		     !user_range_ok(from, n) || !(page = page_for(p))))
 		return NOT_NOW;
@@ -277,13 +309,13 @@ static async long pipe_try_write(struct file *f, uaddr_t from, u64 n)
 	return n;
 }
 
-static async long try_read_empty(struct pipe *p, struct file *f, u64 n)
+static async long try_read_empty(struct pipe *p, struct file *f, uaddr_t to, u64 n)
 {
 	long r;
 
 	if (!p->writers || !n || n > PIPE_ATOMIC || f->flags & O_NONBLOCK)
 		return NOT_NOW;
-	r = wait_to_read(p);
+	r = wait_message(p, to, n);
 	return r == -EINTR ? -ERESTART : r;
 }
 
@@ -298,7 +330,7 @@ static async long pipe_try_read(struct file *f, uaddr_t to, u64 n)
 	guard(&p->rq.lock);
 	used = pipe_used(p);
 	if (!used)
-		return try_read_empty(p, f, n);
+		return try_read_empty(p, f, to, n);
 	if (!waitq_empty(&p->rq) || !waitq_empty(&p->wq))
 		return NOT_NOW;
 	n = min(n, used);
@@ -552,7 +584,7 @@ async long fifo_wait(struct file *f)
 		return 0;
 	guard(&p->rq.lock);
 	if (mode == O_RDONLY)
-		return p->writers || p->writer_opens != (u32)f->pos ? 0 : wait_to_read(p);
+		return p->writers || p->writer_opens != (u32)f->pos ? 0 : wait_to_read(p, NULL);
 	return p->readers || p->reader_opens != (u32)f->pos ? 0 : wait_on(&p->wq);
 }
 

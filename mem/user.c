@@ -138,18 +138,25 @@ async long user_commit(uaddr_t a, size_t n, u32 access)
 }
 
 /* Within one page of @v, whose lock keeps it there and writable: bytes not copied. */
-static size_t copy_to_page(struct vm *v, uaddr_t to, uaddr_t from, size_t n, bool *missing)
+static inline size_t copy_to_page(struct vm *v, uaddr_t to, uaddr_t from, size_t n, bool *missing)
 {
 	size_t left;
 	pte_t *e;
 
 	guard(&v->lock);
-	e = arch_pte(&v->mmu, to);
+	e = arch_pte_hot(&v->mmu, to);
 	if (!e || !pte_present(*e) || !pte_writable(*e))
 		return n;
 	left = arch_copy_in((char *)phys_to_virt(pte_phys(*e)) + to % PAGE_SIZE, from, n);
 	*missing = left;
 	return left;
+}
+
+bool user_hand_over(struct vm *v, uaddr_t to, uaddr_t from, size_t n)
+{
+	bool missing;
+
+	return n <= PAGE_SIZE - to % PAGE_SIZE && user_range_ok(from, n) && !copy_to_page(v, to, from, n, &missing);
 }
 
 size_t user_copy_to(struct vm *v, uaddr_t to, uaddr_t from, size_t n, bool *missing)

@@ -66,6 +66,9 @@ size_t uio_skip(struct uio *u, size_t n);	/* as if it had been copied */
  * it may write to: bytes copied.  Less than @n and *@missing: the source is not there. */
 size_t user_copy_to(struct vm *v, uaddr_t to, uaddr_t from, size_t n, bool *missing);
 
+/* All of @n bytes to one page of @v, which user_range_ok() has seen, or false: nothing that counts was copied. */
+bool user_hand_over(struct vm *v, uaddr_t to, uaddr_t from, size_t n);
+
 /* For those who copy themselves.  The next @n bytes, at least one, lie in one buffer of the program's
  * memory, at *@at? */
 static inline bool uio_flat(const struct uio *u, size_t n, uaddr_t *at)

@@ -988,7 +988,7 @@ struct vm *vm_create(struct charge *c)
 
 /* One of several harts loads @v: true if its translations have to go.  A hart that has only slept since it had
  * @v has it still (cpu_leave_mmu()), but for what changed meanwhile: must_tell() has noted that. */
-static __attribute__((noinline)) bool load_on(struct vm *v, struct cpu *c)
+static bool load_on(struct vm *v, struct cpu *c)
 {
 	bool kept = !c->mmu && c->mmu_kept == v;
 	u64 bit = 1ul << c->id;
@@ -1005,16 +1005,19 @@ static __attribute__((noinline)) bool load_on(struct vm *v, struct cpu *c)
 	return true;
 }
 
-void vm_activate(struct vm *v)
+static __attribute__((noinline)) void load_of_several(struct vm *v)
 {
-	struct cpu *c = this_cpu();
+	if (load_on(v, this_cpu()))
+		arch_mmu_activate(&v->mmu);
+}
 
-	if (!v || atomic_load_explicit(&c->mmu, memory_order_relaxed) == v)
+void vm_load(struct vm *v)
+{
+	if (unlikely(cpu_total() > 1)) {
+		load_of_several(v);
 		return;
-	if (likely(cpu_total() == 1))
-		atomic_store_explicit(&c->mmu, v, memory_order_relaxed);
-	else if (!load_on(v, c))
-		return;
+	}
+	atomic_store_explicit(&this_cpu()->mmu, v, memory_order_relaxed);
 	arch_mmu_activate(&v->mmu);
 }
 

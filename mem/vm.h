@@ -96,11 +96,19 @@ static inline struct vm *vm_get(struct vm *v) { atomic_fetch_add(&v->refs, 1); r
 void vm_put(struct vm *v);			/* the last one unmaps everything */
 /* A copy-on-write copy; NULL: no memory.  Both will write to the page at @hot at once: the stack. */
 struct vm *vm_fork(struct vm *from, uaddr_t hot);
+static inline struct vm *vm_active(void)
+{
+	return atomic_load_explicit(&this_cpu()->mmu, memory_order_relaxed);
+}
+void vm_load(struct vm *v);			/* for vm_activate() */
 /* This hart runs programs in @v, which the caller holds.  Switches only if another one was loaded;
  * NULL, "none", leaves the table where it is: cheap, and the same program often comes back.  The last
  * vm_put() switches away from a space that is still loaded. */
-void vm_activate(struct vm *v);
-static inline struct vm *vm_active(void) { return this_cpu()->mmu; }
+static inline void vm_activate(struct vm *v)
+{
+	if (v && vm_active() != v)
+		vm_load(v);
+}
 
 u64 vm_trim(void);				/* give back page tables kept for reuse; pages that stay */
 

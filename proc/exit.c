@@ -100,7 +100,7 @@ static void thread_account(struct thread *t)
 {
 	struct process *p = t->proc;
 	u64 user = clock_ns(ctx_user_ticks(&t->ctx));
-	u64 total = max(t->task.cpu_ns, user);
+	u64 total = max(task_cpu_ns(&t->task), user);
 	guard(&p->lock);
 
 	p->user_ns += user;

@@ -186,6 +186,7 @@ struct thread {
 	struct context		ctx;
 	struct task		task;		/* last: its frames follow */
 };
+_Static_assert(offsetof(struct thread, task.pending) == offsetof(struct thread, ctx) + CTX_LOOK, "arch.h");
 enum {
 	CALL_NEW,		/* not begun */
 	CALL_BEGUN,		/* returned PENDING */

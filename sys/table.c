@@ -151,29 +151,22 @@ static inline bool task_called(struct thread *t)
 	return unlikely(atomic_load_explicit(&t->task.pending, memory_order_relaxed));
 }
 
+/* @body of @t's call has returned PENDING: it is what will be called again. */
+static inline void call_begun(struct thread *t, long (*body)(struct co *co, const u64 *a))
+{
+	t->call_body = body;
+	t->call_state = CALL_BEGUN;
+}
+
 /* The quick body is none for this case. */
 static long call_real(struct thread *t)
 {
-	t->call_body = syscall_table[ctx_number(&t->ctx)]->fn;
-	return t->call_body(t->call_co, ctx_args(&t->ctx));
-}
+	long (*body)(struct co *co, const u64 *a) = syscall_table[ctx_number(&t->ctx)]->fn;
+	long r = body(t->call_co, ctx_args(&t->ctx));
 
-/* The call does not go straight back: it waits, wants the run loop, is not for the quick body, or a
- * signal is there. */
-static __attribute__((noinline)) long call_leave(struct thread *t, long r)
-{
-	t->call_body = t->calls_fast[ctx_number(&t->ctx)].fn;
-	if (r == NOT_NOW && likely((r = call_real(t)) > PENDING && !task_called(t)))
-		return r;
-	if (likely(r == PENDING)) {
-		t->call_state = CALL_BEGUN;
-		return ARCH_SWITCH;
-	}
-	if (r == CALL_LEAVES)
-		call_count(t->calls, ctx_number(&t->ctx), -1);	/* not begun */
-	else
-		call_finish(t, r, 0);
-	return ARCH_LEAVE;
+	if (r == PENDING)
+		call_begun(t, body);
+	return r;
 }
 
 /* From the trap, interrupts off.  What it returns is in a0 when the program goes on behind the trap. */
@@ -184,36 +177,55 @@ long kernel_syscall(struct context *ctx)
 
 	if (unlikely(number >= SYSCALLS))
 		return ARCH_LEAVE;
+	check(t->task.given == TASK_NOT_GIVEN);
 	call_count(t->calls, number, 1);
-	long r = t->calls_fast[number].fn(t->call_co, ctx_args(ctx));
-	if (unlikely(r <= PENDING || task_called(t)))
-		return call_leave(t, r);
-	return r;
+	return t->calls_fast[number].fn(t->call_co, ctx_args(ctx));
+}
+_Static_assert(PENDING == ARCH_SWITCH && PENDING == TASK_NOT_GIVEN, "each means: somebody else goes on");
+_Static_assert(ARCH_LEAVE != -ERESTART && ARCH_LEAVE != CALL_LEAVES && ARCH_LEAVE != NOT_NOW, "no body's result");
+
+/* It wants the run loop, is not for the quick body, or a signal is there. */
+long kernel_syscall_leave(struct context *ctx, long r)
+{
+	struct thread *t = container_of(ctx, struct thread, ctx);
+
+	if (r == NOT_NOW && likely((r = call_real(t)) > PENDING && !task_called(t)))
+		return r;
+	if (r == PENDING)
+		return ARCH_SWITCH;
+	if (r == CALL_LEAVES)
+		call_count(t->calls, ctx_number(&t->ctx), -1);	/* not begun */
+	else if (r != ARCH_LEAVE)
+		call_finish(t, r, 0);
+	return ARCH_LEAVE;
 }
 
-/* A call that was begun goes on: PENDING, or 0 and its result is stored. */
+/* A call that was begun goes on: its result or PENDING.  May be given: task_given(). */
 static inline async long call_again(struct thread *t)
 {
 	long r = t->call_body(t->call_co, ctx_args(&t->ctx));
 
-	if (unlikely(r == NOT_NOW))
-		r = call_real(t);
-	if (likely(r != PENDING))
-		call_finish(t, r, 0);
-	return r == PENDING ? r : 0;
+	return unlikely(r == NOT_NOW) ? call_real(t) : r;
 }
 
-/* The thread has the hart again, and its call goes on: true when that is over and the program may. */
+/* The thread has the hart again: true if its call is over and its program may go on. */
 static inline bool call_ends(struct thread *t)
 {
+	long r;
 
 	if (unlikely(t->call_state != CALL_BEGUN)) {
 		t->call_state = CALL_NEW;		/* it waits for a page: the run loop looks for it */
 		return false;
 	}
 	vm_activate(t->vm);
-	if (unlikely(call_again(t) == PENDING || task_called(t)))
+	r = task_given(&t->task);
+	if (unlikely((r == PENDING && (r = call_again(t)) <= PENDING) || task_called(t))) {
+		if (r != PENDING)
+			call_finish(t, r, 0);
 		return false;
+	}
+	ctx_set_result(&t->ctx, r);
+	ctx_skip_trap(&t->ctx);
 	t->call_state = CALL_NEW;
 	co_afresh(t->call_co);
 	return true;
@@ -223,9 +235,11 @@ static inline bool call_ends(struct thread *t)
  * call as well, its program goes on with no way back through the executor. */
 struct context *kernel_switch(struct context *ctx)
 {
+	struct thread *t = container_of(ctx, struct thread, ctx);
 	struct task *next;
-	struct thread *t;
 
+	if (likely(t->call_state == CALL_NEW))
+		call_begun(t, t->calls_fast[ctx_number(ctx)].fn);
 	ctx_save_fp(ctx);
 	next = exec_switch();
 	if (unlikely(!next || next->main != thread_run))
@@ -269,11 +283,17 @@ async long syscall_dispatch(struct co *co)
 /* After CAUSE_SYSCALL: bring the call to its end, wherever it is. */
 async long syscall_continue(struct co *co, struct thread *t)
 {
+	long r;
+
 	if (t->call_state == CALL_DONE)
 		return 0;
 	if (t->call_state == CALL_NEW)
 		return syscall_dispatch(co);
-	return call_again(t);
+	r = task_given(&t->task);
+	if (r == PENDING && (r = call_again(t)) == PENDING)
+		return r;
+	call_finish(t, r, 0);
+	return 0;
 }
 
 /* --- what --explain tells ------------------------------------------------------------------------------ */

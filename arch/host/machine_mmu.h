@@ -24,6 +24,7 @@ enum { LINK_SHARED = 256, LINK_LENT = 512 };
 static inline void *phys_to_virt(paddr_t pa) { return (void *)(uintptr_t)pa; }
 static inline paddr_t virt_to_phys(const void *va) { return (paddr_t)(uintptr_t)va; }
 
+#define arch_pte_hot(m, va) arch_pte(m, va)
 static inline bool pte_present(pte_t e) { return e & PTE_V; }
 static inline paddr_t pte_phys(pte_t e) { return e >> 10 << PAGE_SHIFT; }
 static inline bool pte_writable(pte_t e) { return e & PTE_W; }

@@ -45,6 +45,8 @@ struct context {
 	u64	f[32];
 };
 
+enum { CTX_LOOK = sizeof(struct context) + 4 };
+
 enum {	/* sstatus */
 	SSTATUS_SIE = 1 << 1, SSTATUS_SPIE = 1 << 5, SSTATUS_SPP = 1 << 8,
 	SSTATUS_FS = 3 << 13, SSTATUS_FS_INITIAL = 1 << 13, SSTATUS_FS_CLEAN = 2 << 13,
@@ -59,7 +61,7 @@ enum {	/* sstatus */
 static inline struct cpu *arch_cpu(void)
 {
 	struct cpu *c;
-	asm volatile("mv %0, tp" : "=r"(c));
+	asm("mv %0, tp" : "=r"(c));		/* the same as long as a C function lives: its stack is the hart's */
 	return c;
 }
 
@@ -134,6 +136,18 @@ struct mmu {
 	struct { pte_t *at; uaddr_t base; } link[MMU_LINKS];
 	pte_t	*middle[MMU_MIDDLES];		/* root entries in use */
 };
+
+static inline pte_t *arch_pte_hot(const struct mmu *m, uaddr_t va)
+{
+	pte_t e = m->root[va >> 30];
+
+	if (likely(e)) {
+		e = link_table(e)[va >> 21 & 511];
+		if (likely(e))
+			return &link_table(e)[va >> 12 & 511];
+	}
+	return NULL;
+}
 
 /* AT_HWCAP: letters of the ISA: I M A F D C. */
 static inline u64 arch_hwcap(void) { return 1 << 8 | 1 << 12 | 1 << 0 | 1 << 5 | 1 << 3 | 1 << 2; }

@@ -267,17 +267,7 @@ pte_t *arch_link_next(struct mmu *m, u64 *cursor, uaddr_t *base)
 	return NULL;
 }
 
-pte_t *arch_pte(struct mmu *m, uaddr_t va)
-{
-	pte_t e = m->root[va >> 30];
-
-	if (likely(e)) {
-		e = link_table(e)[va >> 21 & 511];
-		if (likely(e))
-			return &link_table(e)[va >> 12 & 511];
-	}
-	return NULL;
-}
+pte_t *arch_pte(struct mmu *m, uaddr_t va) { return arch_pte_hot(m, va); }
 
 pte_t *arch_pte_own(struct mmu *m, uaddr_t va)
 {

@@ -37,6 +37,7 @@ high:
 	.option push
 	.option norelax
 	lla	sp, boot_stack_top
+	lla	tp, cpus
 	.option pop
 	mv	a0, s0
 	mv	a1, s1

@@ -20,6 +20,7 @@
 #define CTX_KTP		288
 #define CTX_RESUMED	296
 #define CTX_USER	304
+#define CTX_LOOK	588
 #define CPU_SCRATCH	0
 #define CPU_STACK_LOW	8
 #define CPU_EMERGENCY	16
@@ -87,8 +88,11 @@ trap_entry:
 	bne	a1, t0, not_call
 	call	kernel_syscall
 	ld	t6, 0(sp)			/* ctx */
-	lui	t2, 0xfffff			/* ARCH_LEAVE */
+	lw	t1, CTX_LOOK(t6)
+	lui	t2, 0xfffff			/* ARCH_SWITCH; what else is no result is less */
 	bge	t2, a0, leave_call
+	bnez	t1, leave_call
+result:
 	ld	t0, X(0)(t6)
 	addi	t0, t0, 4			/* behind the ecall */
 	csrw	sepc, t0
@@ -135,14 +139,22 @@ leave_fault:
 	mv	a0, t6
 	j	leave_saved
 
-	/* The call has no answer yet: t6 = ctx, t2 = ARCH_LEAVE, a0 = this or ARCH_SWITCH. */
+	/* The call has no result that goes straight back: t6 = ctx, t2 = ARCH_SWITCH. */
 leave_call:
+	beq	a0, t2, wait_call
+	mv	a1, a0
+	mv	a0, t6
+	call	kernel_syscall_leave
+	ld	t6, 0(sp)
+	lui	t2, 0xfffff
+	blt	t2, a0, result
+wait_call:
 	li	a1, 8
 	sd	a1, CTX_CAUSE(t6)
 	mv	a1, a0
 	mv	a0, t6
 	save_rest
-	beq	a1, t2, return
+	bne	a1, t2, return
 	call	kernel_switch
 	beqz	a0, return
 	mv	t6, a0
