@@ -18,7 +18,7 @@ BENCH_KERNEL := $(OUT)/weir-bench.elf
 
 $(BENCH_KERNEL): $(KOBJ) $(OUT)/bench/kernel/executor.o
 	$(call say,LD,$@)
-	$Q $(LINK) -Wl,--wrap=batch_start $^ -o $@
+	$Q $(LINK) -Wl,-z,muldefs $(OUT)/bench/kernel/executor.o $(KOBJ) -o $@
 
 bench: all $(BENCH) $(BENCH_KERNEL)
 	$Q BUILD=$(BUILD) OUT=$(OUT) bench/run.py $(LINES)

@@ -17,7 +17,7 @@ enum { ROUNDS = 20000, LEVELS = 16, PENDING_TIMERS = 100000, SLEEPERS = 1000000 
 struct actor { struct task task; u64 frames[48]; };
 static struct actor director, partner;
 
-void __wrap_batch_start(void);
+void batch_start(void);
 
 static void figure(const char *name, u64 spent, u64 times, const char *unit)
 {
@@ -285,7 +285,7 @@ static long directs(struct co *co, struct task *t)
 	co_end();
 }
 
-void __wrap_batch_start(void)
+void batch_start(void)
 {
 	actor_start(&director, directs);
 }
