@@ -60,13 +60,17 @@ static void drop_memory(struct thread *t)
 		if (--p->thread_live == 0) {
 			v = p->vm;
 			p->vm = NULL;
+			if (v)
+				memory_leaves();
 		}
 	}
 	t->vm = NULL;
 	vm_activate(NULL);
 	vfork_done(p);
-	if (v)
+	if (v) {
 		vm_put(v);
+		memory_has_left();
+	}
 }
 
 /* Who looks into the thread from outside holds its process's lock. */

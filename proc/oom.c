@@ -4,7 +4,8 @@
  * largest process of the job that has most; if it was the job's own limit, the largest of that job.  Who asked
  * asks again when others have run: what the victim had is free when its last thread has left.
  *
- * One victim at a time: while one that must end still has its memory, nobody else is killed.
+ * One victim at a time: while one that must end still has its memory, nobody else is killed; nor for the sake of
+ * one who has not asked again since memory came back.
  */
 #include "core/log.h"
 #include "proc/job.h"
@@ -20,6 +21,25 @@ struct choice {
 	u64		frames;
 	bool		dying;		/* one has been chosen already */
 };
+
+static _Atomic u32 spaces_leaving, spaces_gone;	/* of processes that end */
+
+void memory_leaves(void) { atomic_fetch_add(&spaces_leaving, 1); }
+
+void memory_has_left(void)
+{
+	atomic_fetch_add(&spaces_gone, 1);
+	atomic_fetch_sub(&spaces_leaving, 1);
+}
+
+/* Somebody has ended since @p asked last, perhaps just after it got nothing. */
+static bool worth_another_try(struct process *p)
+{
+	u32 gone = atomic_load(&spaces_gone), seen = p->spaces_seen;
+
+	p->spaces_seen = gone;			/* threads that race here try once more each */
+	return gone != seen;
+}
 
 static bool is_limited(struct charge *c)
 {
@@ -54,8 +74,8 @@ static struct process *choose_victim(struct job *only, bool *dying)
 	guard(&proc_lock);
 
 	process_each(consider, &c);
-	*dying = c.dying;
-	return c.dying || !c.victim ? NULL : process_get(c.victim);
+	*dying = c.dying || atomic_load(&spaces_leaving);
+	return *dying || !c.victim ? NULL : process_get(c.victim);
 }
 
 /* A page of @v could not be had: -ENOMEM if its own process is to end; else PENDING, try again. */
@@ -68,6 +88,11 @@ async long process_needs_memory(struct vm *v)
 		return -ENOMEM;
 	victim = choose_victim(is_limited(v->charge) ? self->job : NULL, &dying);
 	mine = victim ? victim == self : !dying;
+	if (worth_another_try(self)) {			/* asked after the choice: nobody ended unseen */
+		process_put(victim);
+		task_requeue(task_current());
+		return PENDING;
+	}
 	if (victim || mine)
 		process_out_of_memory(mine ? self : victim);
 	process_put(victim);

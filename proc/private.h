@@ -51,6 +51,7 @@ async long thread_leave(struct co *co, struct thread *t);	/* gives up everything
 void thread_gone(struct task *task);		/* task exit: accounts, becomes a zombie, is freed */
 void process_out_of_memory(struct process *p);
 async long process_needs_memory(struct vm *v);	/* oom.c */
+void memory_leaves(void), memory_has_left(void);	/* the last thread of a process gives up its space */
 void process_start_failed(struct thread *t, long error);
 
 /* clone.c */

@@ -109,6 +109,7 @@ struct process {
 	u32			sig_queued;	/* entries in its signal queues (lock) */
 	struct waitq		stop_wait;	/* until SIGCONT or SIGKILL */
 	s32			exit_status;	/* as wait4 shows it */
+	u32			spaces_seen;	/* oom.c: how many had ended when it asked last */
 	s32			exit_signal;	/* to the parent: SIGCHLD */
 	struct siginfo_k	death;		/* the signal that killed it, with address */
 	uaddr_t			death_pc;
