@@ -7,7 +7,7 @@
 _Thread_local struct cpu *host_cpu;
 _Thread_local volatile bool host_irq_on;
 _Atomic u64 host_clock = START;
-void (*host_before_irq_off)(void);
+void (*_Atomic host_before_irq_off)(void);
 
 /* --- one goes on, another stops ------------------------------------------------------------------ */
 
